@@ -469,3 +469,21 @@ def test_every_sensed_pass_and_its_proof_is_an_event() -> None:
     w.to_ready()
     passed = {e.item for e in w.happened(ev.RowChanged) if e.status == "passed" and e.evidence}
     assert passed == {"radio", "beacon", "intercom", "ventilation", "lighting", "cell_lock_1", "cell_lock_2"}
+
+
+def test_withdrawing_a_confirmation_closes_an_open_boarding() -> None:
+    w = World()
+    w.to_boarding()
+    w.must("withdraw", item="seats_fixed")
+    w.run(0.1)
+    assert not w.out["permit_enable"]
+    assert ("item_not_proven", "seats_fixed") in w.codes()
+
+
+def test_a_stuck_stop_button_lets_no_report_through() -> None:
+    w = World()
+    w.to_ready()
+    w.contacts["driver_stop"] = True
+    w.run(0.1)
+    w.press("driver_ready")
+    assert w.codes() == {("driver_not_ready", None)}

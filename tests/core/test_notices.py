@@ -261,3 +261,21 @@ def test_the_journal_can_carry_every_event() -> None:
     for envelope in w.envelopes:
         again = ev.from_data(envelope.event.type, ev.to_data(envelope.event))
         assert ev.to_data(again) == ev.to_data(envelope.event)
+
+
+def test_checks_that_were_passed_are_not_denied_because_the_computer_restarted() -> None:
+    w = World()
+    w.to_secured()
+    w.restart()
+    w.run(1.0)
+    w.must("depart")
+    assert w.trip.notices[0].record.checks == {"all_passed": True, "fallbacks": []}
+
+
+def test_equipment_lost_after_boarding_is_told_with_the_departure() -> None:
+    w = World()
+    w.to_secured()
+    w.forced["light_sense"] = False
+    w.run(0.5)
+    w.must("depart")
+    assert w.trip.notices[0].record.checks == {"all_passed": False, "fallbacks": []}

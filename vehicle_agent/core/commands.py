@@ -157,7 +157,8 @@ def _withdraw(args: dict[str, Any], scene: Scene) -> Answer:
         return _no("unknown_item", args["item"])
     if scene.trip.phase not in _CONFIRMED_IN.get(rule.stage, ()):
         return _no("wrong_phase")
-    return _yes(ev.RowChanged(rule.item, "pending"))
+    closing = (ev.BoardingClosed("withdrawn"),) if scene.trip.is_open and rule.stage == rules.BEFORE_BOARDING else ()
+    return _yes(ev.RowChanged(rule.item, "pending"), *closing)
 
 
 def _open_boarding(args: dict[str, Any], scene: Scene) -> Answer:
@@ -240,7 +241,7 @@ def securing_refusals(scene: Scene) -> tuple[Refusal, ...]:
 def depart(scene: Scene, cause: str) -> tuple[ev.Event, ...]:
     """The departure and the notices that it makes owing (Rule 19), by command or by the first movement."""
     is_secured = scene.trip.phase == "secured" and not securing_refusals(scene)
-    checks = notices.departure_checks(scene.trip, scene.settings)
+    checks = notices.departure_checks(scene.trip, scene.live, scene.settings)
     where = position(scene.live.fix, scene.now.mono_s)
     return (ev.Departed(is_secured, cause, where, checks),)
 

@@ -12,7 +12,7 @@ from .events import NoticeRecorded, NoticeStage
 from .inputs import Now, Receipt
 from .interlock import checklist
 from .settings import Settings
-from .state import Notice, Row, Trip
+from .state import Live, Notice, Row, Trip
 
 RANK = {"recorded": 0, "at_broker": 1, "told_by_radio": 2, "received": 3, "acknowledged": 4}
 GOOD_SOURCES = ("gnss", "ntp")
@@ -26,12 +26,19 @@ def recipients(trip: Trip, settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unit for unit in ordered if unit is not None))
 
 
-def departure_checks(trip: Trip, settings: Settings) -> dict[str, object]:
+def departure_checks(trip: Trip, live: Live, settings: Settings) -> dict[str, object]:
     """What the notice says of the checks that stood behind the departure."""
     stages = (rules.BEFORE_BOARDING, rules.BEFORE_DEPARTURE)
     rows = {i.item: trip.rows.get(i.item, Row()) for i in checklist(trip, settings) if i.stage in stages}
     fallbacks = sorted(name for name, row in rows.items() if row.status == "manual_fallback")
-    return {"all_passed": all(row.is_good for row in rows.values()), "fallbacks": fallbacks}
+    is_proven = all(_was_proven(row, trip) for row in rows.values())
+    required = {*rules.SENSED_EQUIPMENT, *settings.cell_locks(), "body_door"} - {*fallbacks}
+    return {"all_passed": is_proven and all(live.is_working(name) for name in required), "fallbacks": fallbacks}
+
+
+def _was_proven(row: Row, trip: Trip) -> bool:
+    """Good now, or good when boarding was opened and lost since to nothing but a restart or its age."""
+    return row.is_good or (trip.opening > 0 and row.status == "expired" and row.reason in ("restart", "too_old"))
 
 
 def owed(trip: Trip, kind: str, now: Now, settings: Settings, *, at_utc: datetime) -> list[NoticeRecorded]:

@@ -43,7 +43,8 @@ def _driver_ready(press: Press, scene: Scene) -> tuple[Answer, Live]:
         return Answer(), live
     is_complete = all(trip.rows.get(row.item, Row()).is_good for row in before_boarding(trip, scene.settings))
     against = [r for r in refusals(trip, live, scene.now.mono_s, scene.settings) if r.code not in _HIS_OWN]
-    if is_complete and not any(r.code in ("vehicle_moving", "motion_unknown") for r in against):
+    is_stopped = live.level("driver_stop") is True
+    if is_complete and not is_stopped and not any(r.code in ("vehicle_moving", "motion_unknown") for r in against):
         return Answer(events=(ev.DriverReported(),)), live
     return Answer(refusals=tuple(against)), replace(live, refused_press_s=scene.now.mono_s)
 

@@ -1,0 +1,172 @@
+"""All wires of the bench: what was set by hand, what the vehicle does by itself, and what the pins see of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulators.bench.levels import CONTACT_WORDS, LOOP_WORDS, REFERENCE_COUNTS, SUPPLY_COUNTS, Levels
+from simulators.bench.mirror import Mirror
+from simulators.bench.parts import ChargePump
+from simulators.bench.timeline import Timeline
+from simulators.bench.vehicle import Vehicle
+from simulators.bench.wiring import BUTTONS, Wiring
+
+SWITCHES = ("fan_switch", "light_switch", "beacon_switch")  # a hand moves the switch; `cut` and `short` only its wire
+UNTRACED = ("permit_pulse",)  # 50 edges a second would drown the timeline; the relay tells what they do
+
+
+class UnknownWireError(KeyError):
+    """No wire of this name."""
+
+
+@dataclass(slots=True)
+class Wire:
+    level: str | bool
+    since_ns: int
+    set_word: str = "auto"
+
+
+class Electrics:
+    """Thread-safe. `step` is due every few milliseconds; every other call settles what it changes at once."""
+
+    def __init__(
+        self, wiring: Wiring, mirror: Mirror, clock_ns: Callable[[], int] = time.monotonic_ns, seed: int = 1
+    ) -> None:
+        self._wiring = wiring
+        self._clock_ns = clock_ns
+        self._lock = threading.RLock()
+        self._levels = Levels(mirror, seed)
+        self._vehicle = Vehicle()
+        self._switches = {"fan_switch": True, "light_switch": True, "beacon_switch": False}
+        self.relay = ChargePump()
+        self.timeline = Timeline()
+        now_ns = clock_ns()
+        self.relay.since_ns = now_ns
+        self._inputs = {name: Wire("locked", now_ns) for name in wiring.loops}
+        self._inputs |= {name: Wire("open", now_ns) for name in wiring.contacts}
+        self._outputs = {name: Wire(False, now_ns) for name in wiring.outputs}
+        self._now_ns = now_ns
+        self._drained_ns = now_ns
+        self._levels.rest()
+        self.step()
+        self.timeline = Timeline()  # how the vehicle stands at the start is no event
+
+    def step(self, drained_ns: int | None = None) -> None:
+        """Lets time pass: what lags arrives, charges run out, noise moves on, the heart beats.
+
+        All edges before `drained_ns` have been handed in; the relay is never opened by an edge that waits to be read.
+        """
+        with self._lock:
+            now_ns = self._clock_ns()
+            self._drained_ns = now_ns if drained_ns is None else drained_ns
+            self._settle(now_ns)
+            for name, pins in self._wiring.loops.items():
+                self._levels.loop(pins, str(self._inputs[name].level))
+            for name, pin in self._wiring.contacts.items():
+                self._levels.contact(pin, str(self._inputs[name].level))
+            for pin in self._wiring.references:
+                self._levels.analog(pin, REFERENCE_COUNTS)
+            if self._wiring.supply is not None:
+                self._levels.analog(self._wiring.supply, SUPPLY_COUNTS)
+            self._levels.beat(self._now_ns)
+
+    def set(self, name: str, word: str) -> None:
+        """Raises UnknownWireError, or ValueError that says which words this wire takes."""
+        with self._lock:
+            allowed = self.allowed(name)
+            if word not in allowed:
+                raise ValueError(f"{name} takes {', '.join(allowed)}, not {word!r}")
+            self._inputs[name].set_word = word
+            if name in SWITCHES and word in ("closed", "open", "auto"):
+                self._switches[name] = word == "closed" or (word == "auto" and name != "beacon_switch")
+            self._settle(self._clock_ns())
+
+    def allowed(self, name: str) -> tuple[str, ...]:
+        """Raises UnknownWireError: an output is the agent's, nobody sets it here."""
+        if name not in self._inputs:
+            raise UnknownWireError(name)
+        return (*(LOOP_WORDS if name in self._wiring.loops else CONTACT_WORDS), "auto")
+
+    def hold(self, button: str, held: bool) -> None:
+        """A finger on a panel button. A button whose wire was set by hand reads as it was set."""
+        if button not in BUTTONS or button not in self._inputs:
+            raise UnknownWireError(button)
+        with self._lock:
+            (self._vehicle.held.add if held else self._vehicle.held.discard)(button)
+            self._settle(self._clock_ns())
+
+    def set_driving(self, driving: bool) -> None:
+        """Ignition on and handbrake released, or both back; a wire set by hand stays as set."""
+        with self._lock:
+            self._vehicle.driving = driving
+            self._settle(self._clock_ns())
+
+    def drive(self, number: int, level: bool, at_ns: int) -> None:
+        """An output edge at its own time. The agent's line is what it was before until then."""
+        with self._lock:
+            name = self._wiring.names_of_outputs.get(number)
+            # An edge lies neither in the future nor before what the relay has already done.
+            at_ns = max(min(at_ns, self._clock_ns()), self.relay.since_ns)
+            if name is None or self._outputs[name].level is level:
+                return
+            self._levels.output(number, level)
+            wire = self._outputs[name]
+            wire.level, wire.since_ns = level, at_ns
+            if name not in UNTRACED:
+                self.timeline.note(name, level, at_ns)
+            if name == "permit_enable":
+                self._note_relay(self.relay.settle(at_ns))
+                self._note_relay(self.relay.enable(level, at_ns))
+            elif name == "permit_pulse":
+                self._note_relay(self.relay.settle(at_ns))
+                self._note_relay(self.relay.pulse(level, at_ns))
+            self._settle(self._clock_ns())
+
+    def state(self) -> dict[str, Any]:
+        """The body of `GET wires`; `set` tells whether a level was set by hand."""
+        with self._lock:
+            self._settle(self._clock_ns())
+            wires: dict[str, dict[str, Any]] = {}
+            for name, wire in self._inputs.items():
+                wires[name] = {
+                    "direction": "input",
+                    "level": wire.level,
+                    "since_ns": wire.since_ns,
+                    "set": wire.set_word,
+                    "allowed": self.allowed(name),
+                }
+            for name, wire in self._outputs.items():
+                wires[name] = {"direction": "output", "level": wire.level, "since_ns": wire.since_ns}
+            return {
+                "wires": wires,
+                "permit_relay": {"closed": self.relay.is_closed, "since_ns": self.relay.since_ns},
+            }
+
+    def entries_after(self, number: int) -> list[dict[str, Any]]:
+        with self._lock:
+            return self.timeline.after(number)
+
+    def _note_relay(self, changed: bool) -> None:
+        if changed:
+            self.timeline.note("permit_relay", self.relay.is_closed, self.relay.since_ns)
+
+    def _settle(self, now_ns: int) -> None:
+        self._now_ns = max(now_ns, self._now_ns)
+        self._note_relay(self.relay.settle(self._drained_ns))
+        outputs = {name: bool(wire.level) for name, wire in self._outputs.items()}
+        auto = self._vehicle.contacts(self._switches, outputs, self.relay.is_closed, self._now_ns)
+        for name, wire in self._inputs.items():
+            level = wire.set_word
+            if level == "auto":
+                level = ("closed" if auto[name] else "open") if name in self._wiring.contacts else "locked"
+            if level != wire.level:
+                wire.level, wire.since_ns = level, self._now_ns
+                self.timeline.note(name, level, self._now_ns)
+                if name in self._wiring.loops:
+                    self._levels.loop(self._wiring.loops[name], level)
+                else:
+                    self._levels.contact(self._wiring.contacts[name], level)

@@ -1,0 +1,166 @@
+"""The bodies of the commander's commands, field by field: control validates with them, the display documents them.
+
+Form only: whether a cell, a unit or an item exists, and whether the moment is right, is the core's to say.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+TEXT_MAX = 200  # fits a line of the screen's journal; nothing here is an essay
+LIST_MAX = 32  # cells of a vehicle, units of a route
+
+# Something visible, no control characters: it is printed, shown and sent.
+Text = Annotated[
+    str, Field(min_length=1, max_length=TEXT_MAX, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+]
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+
+
+class Form(BaseModel):
+    """Exactly these fields, of exactly these types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SessionBody(Form):
+    """`POST /api/v1/session`."""
+
+    pin: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class CommandBody(Form):
+    """What every command carries: the `rev` that the person saw."""
+
+    rev: Annotated[int, Field(ge=0)]
+
+
+class Order(Form):
+    """The order (App. 4) with its date; on that day it is still valid."""
+
+    number: Text
+    valid_until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+    @field_validator("valid_until")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        date.fromisoformat(value)
+        return value
+
+
+class Place(Form):
+    """The unloading place of Rule 18: a circle."""
+
+    latitude_deg: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+    longitude_deg: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    radius_m: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+
+
+class CellPlan(Form):
+    """One cell of the plan (Rule 12): how many, and whether they need enhanced supervision."""
+
+    cell: Annotated[int, Field(ge=1, le=LIST_MAX)]
+    planned: Annotated[int, Field(ge=0, le=99)]
+    supervision: bool
+
+
+class OpenTrip(CommandBody):
+    kind: Literal["within_settlement", "outside_settlement", "medical"]
+    takeover: bool
+    to_court: bool
+    women_on_board: bool
+    order: Order
+    request_number: Text | None = None
+    destination: Code | None
+    destination_place: Text | None = None
+    intermediate: Annotated[list[Code], Field(max_length=LIST_MAX)]
+    unloading_place: Place | None = None
+    cells: Annotated[list[CellPlan], Field(max_length=LIST_MAX)]
+
+
+class Plain(CommandBody):
+    """A command without arguments."""
+
+
+class Confirm(CommandBody):
+    item: Code
+    part: Code | None = None
+    pin: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # only for a manual fallback
+
+
+class Withdraw(CommandBody):
+    item: Code
+
+
+class OfCell(CommandBody):
+    cell: Annotated[int, Field(ge=1, le=LIST_MAX)]
+
+
+class WithReason(CommandBody):
+    reason: Text
+
+
+class AcknowledgeAlarm(CommandBody):
+    alarm: Code
+
+
+class ToldByRadio(CommandBody):
+    notice: Code
+    post: Text
+
+
+COMMANDS: dict[str, type[CommandBody]] = {
+    "open_trip": OpenTrip,
+    "start_tests": Plain,
+    "confirm": Confirm,
+    "withdraw": Withdraw,
+    "open_boarding": Plain,
+    "suspend_boarding": Plain,
+    "board_person": OfCell,
+    "unboard_person": OfCell,
+    "finish_boarding": Plain,
+    "secure": Plain,
+    "depart": Plain,
+    "log_halt": WithReason,
+    "halt_out": OfCell,
+    "halt_in": OfCell,
+    "end_halt": Plain,
+    "arrive": Plain,
+    "open_unloading": Plain,
+    "unload_person": OfCell,
+    "close_trip": Plain,
+    "cancel_trip": WithReason,
+    "acknowledge_alarm": AcknowledgeAlarm,
+    "told_by_radio": ToldByRadio,
+}
+
+
+class MalformedError(ValueError):
+    """A body that is not what the contract says; the text names the field and what is wrong with it."""
+
+
+def parse_command(name: str, body: object) -> tuple[int, dict[str, Any]]:
+    """`(rev, arguments)` of a command's JSON body. Raises KeyError for an unknown name, MalformedError."""
+    values = _parse(COMMANDS[name], body).model_dump()
+    return int(values.pop("rev")), values
+
+
+def parse_session(body: object) -> str:
+    """The PIN of a session's JSON body. Raises MalformedError."""
+    return str(_parse(SessionBody, body).model_dump()["pin"])
+
+
+def _parse(model: type[Form], body: object) -> Form:
+    if not isinstance(body, dict):
+        raise MalformedError("the body is no JSON object")
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(step) for step in problem['loc']) or 'body'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise MalformedError("; ".join(problems[:8])) from None  # what was typed is not repeated: it may be a PIN

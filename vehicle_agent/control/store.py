@@ -1,0 +1,321 @@
+"""The journal's file: SQLite in WAL mode with every commit flushed, opened only by control's writer thread.
+
+Three tables: `events` (the hash chain, the truth about the trip), `positions` (a ring outside the chain, which may be
+thinned), `cursors` (how far the uplink has come). A file that is not wholly proven at start is moved aside, never
+deleted, and a new chain begins that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+
+from vehicle_agent.control.chain import COLUMNS, ChainError, Head, Row, to_row, walk
+
+FILE_NAME = "journal.db"
+SCHEMA = 1
+POSITIONS_MAX = 259_200  # 72 hours of one fix a second
+POSITIONS_SPARE = 600  # the ring is cut in strokes of ten minutes, so that cutting costs no flush of its own
+WAL_PAGES = 256  # 1 MiB: a WAL that need not grow is flushed without touching the file system's own journal
+CACHE_KIB = 2000
+ROWS_A_READ = 200
+
+_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": WAL_PAGES, "foreign_keys": 1}
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+_SIDE_FILES = ("", "-wal", "-shm")
+_COLUMN_LIST = ", ".join(COLUMNS)
+
+
+class StoreError(Exception):
+    """The journal's file cannot be used as it is, and moving it aside would be wrong. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedAside:
+    """What became of a journal that was not proven at start."""
+
+    moved_to: str
+    last_hash: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a start needs to know of the past: rows to fold, in order, and where things stood."""
+
+    head: Head
+    rows: tuple[Row, ...]  # notices and commissioning of earlier trips, then everything from the last trip_opened on
+    last: Row | None
+    last_pin: Row | None  # newest of session_opened, pin_wrong, pin_locked
+    last_trusted_at: str | None  # newest time that came from gnss or ntp
+    cursor: int
+    moved: MovedAside | None
+
+
+@dataclass(slots=True)
+class _Past:
+    """Gathers an `Opening` in the one pass over the file that also proves the chain."""
+
+    earlier: list[tuple[Any, ...]] = field(default_factory=list)
+    trip: list[tuple[Any, ...]] = field(default_factory=list)
+    has_trip: bool = False
+    last: tuple[Any, ...] | None = None
+    last_pin: tuple[Any, ...] | None = None
+    last_trusted_at: str | None = None
+
+    def add(self, values: tuple[Any, ...]) -> None:
+        kind: str = values[8]
+        self.last = values
+        if values[3] in ("gnss", "ntp"):
+            self.last_trusted_at = values[2]
+        if kind in ("session_opened", "pin_wrong", "pin_locked"):
+            self.last_pin = values
+        if kind == "trip_opened":
+            self.earlier += [old for old in self.trip if _outlives_trip(old[8])]
+            self.trip = [values]
+            self.has_trip = True
+        elif self.has_trip:
+            self.trip.append(values)
+        elif _outlives_trip(kind):
+            self.earlier.append(values)
+
+
+def _outlives_trip(kind: str) -> bool:
+    return kind == "commissioned" or kind.startswith("notice_")
+
+
+class Store:
+    """One open journal file. Every method belongs to the thread that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file and prove its settings. Raises sqlite3.Error, StoreError."""
+        self._db = sqlite_utils.Database(path)
+        self._conn = self._db.conn
+        try:
+            self._conn.execute("PRAGMA busy_timeout = 1000")
+            _apply_pragmas(self._conn)
+            self._make_tables()
+            self._grow_wal()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; the database library checkpoints the WAL."""
+        with contextlib.suppress(sqlite3.Error):
+            self._conn.close()
+
+    def head(self) -> Head:
+        """The newest row on disk."""
+        found = self._conn.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return Head(*found) if found else Head()
+
+    def id_at(self, seq: int) -> str | None:
+        """The identifier of a row, if it is there."""
+        found = self._conn.execute("SELECT id FROM events WHERE seq = ?", (seq,)).fetchone()
+        return found[0] if found else None
+
+    def write(self, rows: Sequence[dict[str, Any]], positions: Sequence[dict[str, Any]]) -> None:
+        """One transaction for everything given, flushed to the disk when this returns. `data` is canonical text."""
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            if rows:
+                self._db.table("events").insert_all(rows)
+            if positions:
+                self._db.table("positions").insert_all(positions)
+                self._cut_positions()
+            self._conn.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._conn.rollback()
+            raise
+
+    def set_cursor(self, name: str, value: int) -> int:
+        """Move a cursor forward, never back, and say where it stands."""
+        with self._db.atomic():
+            self._db.execute(
+                "INSERT INTO cursors (name, value) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+                (name, value),
+            )
+        return self.cursor(name)
+
+    def cursor(self, name: str) -> int:
+        """How far a reader has come; 0 at first."""
+        found = self._conn.execute("SELECT value FROM cursors WHERE name = ?", (name,)).fetchone()
+        return int(found[0]) if found else 0
+
+    def rows_after(self, seq: int, limit: int = ROWS_A_READ) -> list[Row]:
+        """The next rows after `seq`, oldest first."""
+        sql = f"SELECT {_COLUMN_LIST} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 (constant)
+        return [to_row(values) for values in self._conn.execute(sql, (seq, limit))]
+
+    def notice_rows(self, notices: Sequence[str]) -> list[Row]:
+        """The rows of type notice_recorded with these identifiers, oldest first."""
+        sql = f"SELECT {_COLUMN_LIST} FROM events WHERE type = 'notice_recorded' AND id = ?"  # noqa: S608 (constant)
+        found = [self._conn.execute(sql, (notice,)).fetchone() for notice in notices]
+        return sorted((to_row(values) for values in found if values), key=lambda row: int(row["seq"]))
+
+    def prove(self) -> Opening:
+        """Check file and chain. Raises ChainError, sqlite3.Error; `moved` of the result is None."""
+        problems = [line for (line,) in self._conn.execute("PRAGMA quick_check(3)") if line != "ok"]
+        past = _Past()
+        for values in walk(self._all()):
+            past.add(values)
+        if problems:
+            raise ChainError(f"the database is damaged: {'; '.join(problems)}", _head_of(past.last))
+        return Opening(
+            head=_head_of(past.last),
+            rows=tuple(to_row(values) for values in past.earlier + past.trip),
+            last=to_row(past.last) if past.last else None,
+            last_pin=to_row(past.last_pin) if past.last_pin else None,
+            last_trusted_at=past.last_trusted_at,
+            cursor=self.cursor("events"),
+            moved=None,
+        )
+
+    def _all(self) -> Iterator[tuple[Any, ...]]:
+        return self._conn.execute(f"SELECT {_COLUMN_LIST} FROM events ORDER BY seq")  # noqa: S608 (constant)
+
+    def _make_tables(self) -> None:
+        version = self._conn.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA:
+            raise StoreError(
+                f"the journal has schema {version}, this software knows {SCHEMA}: install the newer software again"
+            )
+        if version == SCHEMA:
+            return
+        text, number, real = str, int, float
+        with self._db.atomic():
+            self._db.table("events").create(
+                {
+                    "seq": number, "id": text, "at": text, "time_source": text, "time_uncertainty_s": real,
+                    "boot_id": text, "mono_s": real, "trip": text, "type": text, "data": text, "prev": text,
+                    "hash": text,
+                },
+                pk="seq", strict=True, if_not_exists=True,
+                not_null=set(COLUMNS) - {"time_uncertainty_s", "trip", "seq"},
+            )  # fmt: skip
+            # Only notices are ever looked up by identifier; an index over all rows would double what is flushed.
+            self._db.execute("CREATE INDEX IF NOT EXISTS notices ON events (id) WHERE type = 'notice_recorded'")
+            self._db.table("positions").create(
+                {
+                    "n": number, "at": text, "boot_id": text, "mono_s": real, "latitude_deg": real,
+                    "longitude_deg": real, "altitude_m": real, "speed_mps": real, "course_deg": real,
+                    "mode": number, "trusted": number, "hdop": real, "satellites": number,
+                },
+                pk="n", strict=True, if_not_exists=True,
+            )  # fmt: skip
+            self._db.table("cursors").create(
+                {"name": text, "value": number}, pk="name", strict=True, if_not_exists=True, not_null={"value"}
+            )
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _grow_wal(self) -> None:
+        """Make the WAL as long as it will ever be, by a transaction that spills into it and is rolled back."""
+        self._conn.execute("PRAGMA cache_size = 10")
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            self._conn.execute("CREATE TABLE wal_ballast (b BLOB)")
+            self._conn.executemany("INSERT INTO wal_ballast VALUES (zeroblob(4000))", ((),) * WAL_PAGES)
+        finally:
+            self._conn.rollback()
+            self._conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+    def _cut_positions(self) -> None:
+        oldest, newest = self._conn.execute("SELECT min(n), max(n) FROM positions").fetchone()
+        if newest - oldest >= POSITIONS_MAX + POSITIONS_SPARE:
+            self._conn.execute("DELETE FROM positions WHERE n <= ?", (newest - POSITIONS_MAX,))
+
+
+def open_proven(directory: Path) -> tuple[Store, Opening]:
+    """Open the journal of a state directory; move a file that is not proven aside and begin anew.
+
+    Raises sqlite3.OperationalError or OSError while the disk does not answer (try again), StoreError for good.
+    """
+    path = directory / FILE_NAME
+    try:
+        store = Store(path)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+        return _begin_anew(path, Head(), str(error))
+    try:
+        return store, store.prove()
+    except ChainError as error:
+        store.close()
+        return _begin_anew(path, error.head, str(error))
+    except sqlite3.DatabaseError as error:
+        head = _last_proven(store)
+        store.close()
+        if not _is_damage(error):
+            raise
+        return _begin_anew(path, head, str(error))
+
+
+def _begin_anew(path: Path, head: Head, reason: str) -> tuple[Store, Opening]:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in reversed(_SIDE_FILES):  # the database itself last: until it is gone, the next start tries again
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    store = Store(path)
+    _flush_directory(path.parent)
+    moved = MovedAside(aside.name, head.hash if head.seq else None, reason[:500])
+    return store, Opening(Head(), (), None, None, None, 0, moved)
+
+
+def _last_proven(store: Store) -> Head:
+    head = Head()
+    with contextlib.suppress(sqlite3.Error, ChainError):
+        for values in walk(store._all()):
+            head = Head(values[0], values[11])
+    return head
+
+
+def _apply_pragmas(conn: sqlite3.Connection) -> None:
+    """Set what durability rests on and read it back: a pragma that did not take effect says nothing by itself."""
+    for name, wanted in _PRAGMAS.items():
+        conn.execute(f"PRAGMA {name} = {wanted}")
+        actual = conn.execute(f"PRAGMA {name}").fetchone()[0]
+        if actual != wanted:
+            raise StoreError(f"the database refuses PRAGMA {name} = {wanted} (it is {actual}): check the disk's format")
+
+
+def _head_of(values: tuple[Any, ...] | None) -> Head:
+    return Head(values[0], values[11]) if values else Head()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file that is wrong, rather than a disk that does not answer now and may answer later."""
+    code = getattr(error, "sqlite_errorcode", None)  # absent when the driver itself stumbles over a value
+    return code is None or (code & 0xFF) not in _PASSING
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,158 @@
+"""`vehicle-agent journal verify|show|export`: the journal for people and for strangers who want to check it.
+
+The file is only ever read: what is evidence must not change because somebody looked. It may be read while control runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from vehicle_agent.control.chain import COLUMNS, ChainError, Head, to_row, walk
+
+FILE_NAME = "journal.db"
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq"  # noqa: S608 (constant)
+
+
+class UnreadableError(Exception):
+    """There is no journal, or no database in its place. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found; `problem` says what is wrong and where, None when the journal is whole."""
+
+    rows: int
+    head: Head
+    first_at: str | None
+    last_at: str | None
+    problem: str | None
+
+
+def main(action: str, config_dir: Path) -> int:
+    """Run one action on the configured vehicle's journal. 0 whole, 1 damaged or absent."""
+    from vehicle_agent.config import load_config  # the functions below need no configuration
+
+    path = load_config(config_dir).vehicle.paths.state_dir / FILE_NAME
+    try:
+        match action:
+            case "verify":
+                return _report(path, sys.stdout)
+            case "show":
+                return show(path, sys.stdout, sys.stderr)
+            case _:
+                return export(path, sys.stdout, sys.stderr)
+    except UnreadableError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def verify(path: Path) -> Verdict:
+    """Check the database and the whole chain. Raises UnreadableError when there is nothing to check."""
+    head = Head()
+    first_at: str | None = None
+    last_at: str | None = None
+    problem: str | None = None
+    with _opened(path) as connection:
+        try:
+            for values in walk(connection.execute(_SELECT)):
+                head, last_at = Head(values[0], values[11]), values[2]
+                first_at = first_at or last_at
+            faults = [line for (line,) in connection.execute("PRAGMA quick_check(3)") if line != "ok"]
+            if faults:
+                problem = f"the database is damaged: {'; '.join(faults)}"
+        except ChainError as error:
+            problem = str(error)
+        except sqlite3.DatabaseError as error:
+            problem = f"the database is damaged after row {head.seq}: {error}"
+    return Verdict(head.seq, head, first_at, last_at, problem)
+
+
+def show(path: Path, out: TextIO, errors: TextIO) -> int:
+    """One line a row, for people."""
+
+    def line(row: dict[str, Any]) -> str:
+        data = " ".join(f"{key}={_short(value)}" for key, value in row["data"].items() if value not in (None, [], {}))
+        return f"{row['seq']:>7}  {row['at']}  {row['time_source']:<4}  {row['type']:<22} {data}".rstrip()
+
+    return _write(path, line, out, errors)
+
+
+def export(path: Path, out: TextIO, errors: TextIO) -> int:
+    """JSON Lines, one row each, with everything that a stranger needs to check the chain."""
+    return _write(path, lambda row: json.dumps(row, ensure_ascii=False, sort_keys=True), out, errors)
+
+
+def _report(path: Path, out: TextIO) -> int:
+    found = verify(path)
+    aside = sorted(entry.name for entry in path.parent.glob(f"{FILE_NAME}.damaged-*") if entry.suffix[-1].isdigit())
+    if found.problem is None:
+        span = f", {found.first_at} to {found.last_at}" if found.rows else ""
+        out.write(f"{path}: whole, {found.rows} rows{span}\nhead: row {found.head.seq} {found.head.hash}\n")
+    else:
+        out.write(f"{path}: NOT WHOLE: {found.problem}\n")
+        out.write(f"proven up to row {found.head.seq}: {found.head.hash}\n")
+        out.write("Keep this file. Control moves it aside at its next start and begins a new one that names it;\n")
+        out.write("every recipient of a notice holds the sequence and hash of that time to compare with.\n")
+    for name in aside:
+        out.write(f"earlier damaged journal kept: {path.with_name(name)}\n")
+    return 0 if found.problem is None else 1
+
+
+def _write(path: Path, line: Any, out: TextIO, errors: TextIO) -> int:
+    """Write every row that can be read, also after a break in the chain; say at the end if there was one."""
+    with _opened(path) as connection:
+        try:
+            for values in connection.execute(_SELECT):
+                out.write(line(to_row(values)) + "\n")
+        except (sqlite3.DatabaseError, ValueError) as error:
+            errors.write(f"{path}: the rest cannot be read: {error}\n")
+            return 1
+    problem = verify(path).problem
+    if problem is not None:
+        errors.write(f"{path}: NOT WHOLE: {problem}\n")
+    return 0 if problem is None else 1
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write."""
+    if not path.exists():
+        raise UnreadableError(f"{path}: there is no journal; control makes it when it first starts")
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(contextlib.closing(_connect(path)))
+        except sqlite3.OperationalError:
+            # A killed control leaves a WAL behind, and a reader that may not write cannot recover it in place.
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="journal-")))
+            for suffix in ("", "-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy(f"{path}{suffix}", f"{directory / path.name}{suffix}")
+            connection = stack.enter_context(contextlib.closing(sqlite3.connect(directory / path.name)))
+        except sqlite3.DatabaseError as error:
+            raise UnreadableError(
+                f"{path}: {error}. Keep the file; control moves it aside at its next start"
+            ) from error
+        yield connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""Messages between vehicle and units (Rule 19): one codec for both ends."""

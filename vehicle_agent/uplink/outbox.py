@@ -1,0 +1,176 @@
+"""Which notice goes out when (Rule 19): one lane for each recipient, sent again until that unit's own receipt is
+recorded.
+
+Pure: time is an argument, and nothing here is stored. The journal is the queue; this is its projection, built anew from
+control's feed after every restart. The bytes of a notice are a function of its row and of the stored `late_by_s`, so
+they never change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vehicle_agent.messages import jws, notices
+from vehicle_agent.messages.limits import MessageError
+
+log = logging.getLogger(__name__)
+
+CONFIRMED = frozenset({"received", "acknowledged"})
+
+
+@dataclass(slots=True)
+class Owed:
+    """One notice that its recipient has not yet acknowledged."""
+
+    notice: str
+    recipient: str
+    recipient_sequence: int
+    row: Mapping[str, Any]
+    is_received: bool  # the unit's receipt is recorded: no more resending on a timer
+    due_s: float
+    delay_s: float
+    late_by_s: float | None = None  # as control has stored it; None before the first sending
+    message: bytes = b""  # the signed bytes; empty before `late_by_s` is stored
+    sha256: str = ""  # of the payload
+    asked_s: float | None = None  # when control was asked to store `late_by_s`
+    in_flight_since_s: float | None = None
+    is_at_broker: bool = False  # as far as control knows or is being told
+    is_held: bool = False  # from an old row: a receipt for it may follow among the old rows
+    is_broken: bool = False  # its row fits no schema: it can never be sent, the cab says "tell them by radio"
+
+    @property
+    def can_go(self) -> bool:
+        """Whether it may be sent at all."""
+        return not self.is_broken and not self.is_held
+
+
+class Outbox:
+    """All notices that are owed; at most one for each recipient is with the broker unanswered."""
+
+    def __init__(self, signer: jws.Signer, resend_first_s: float, resend_max_s: float) -> None:
+        self._signer = signer
+        self._first_s = resend_first_s
+        self._max_s = resend_max_s
+        self._owed: dict[str, Owed] = {}
+
+    def load(self, entries: Iterable[Mapping[str, Any]], now_s: float) -> None:
+        """Control's list of what is owed, made anew at each connection to control; what is in flight stays so."""
+        before, self._owed = self._owed, {}
+        for entry in entries:
+            self.add(entry["row"], now_s, stage=str(entry["stage"]), late_by_s=entry["late_by_s"])
+        for owed in before.values():
+            # Received but not acknowledged may be missing in the list; its digest is still needed for the next receipt.
+            if owed.is_received:
+                self._owed.setdefault(owed.notice, owed)
+            if owed.notice in self._owed:
+                kept = self._owed[owed.notice]
+                kept.in_flight_since_s, kept.due_s, kept.delay_s = owed.in_flight_since_s, owed.due_s, owed.delay_s
+
+    def add(
+        self,
+        row: Mapping[str, Any],
+        now_s: float,
+        *,
+        stage: str = "recorded",
+        late_by_s: float | None = None,
+        is_held: bool = False,
+    ) -> None:
+        """A row of type `notice_recorded`; one already known changes nothing. A held one waits for `release`."""
+        data = row["data"]
+        if row["id"] in self._owed or stage == "acknowledged":
+            return
+        owed = Owed(
+            notice=row["id"],
+            recipient=data["recipient"],
+            recipient_sequence=data["recipient_sequence"],
+            row=row,
+            is_received=stage in CONFIRMED,
+            due_s=now_s if stage not in CONFIRMED else float("inf"),
+            delay_s=self._first_s,
+            is_at_broker=stage != "recorded",
+            is_held=is_held,
+        )
+        self._owed[owed.notice] = owed
+        if late_by_s is not None:
+            self.set_lateness(owed.notice, late_by_s)
+
+    def set_lateness(self, notice: str, late_by_s: float) -> None:
+        """Control has stored when this notice was first sent: from here on its bytes are fixed."""
+        owed = self._owed.get(notice)
+        if owed is None or owed.message:
+            return
+        owed.late_by_s = late_by_s
+        try:
+            payload = notices.build_payload(owed.row, late_by_s)
+            owed.message = jws.sign(payload, self._signer)
+        except (MessageError, KeyError, TypeError, ValueError) as error:
+            owed.is_broken = True
+            log.error("notice %s to %s cannot be written: %s", notice, owed.recipient, error)
+        else:
+            owed.sha256 = jws.digest(payload)
+
+    def get(self, notice: str) -> Owed | None:
+        """The notice, while it is owed or waits for its acknowledgement."""
+        return self._owed.get(notice)
+
+    def settle(self, notice: str, stage: str) -> None:
+        """A stage is in the journal."""
+        owed = self._owed.get(notice)
+        if owed is None:
+            return
+        if stage == "acknowledged":
+            del self._owed[notice]
+        elif stage == "received":
+            owed.is_received, owed.due_s = True, float("inf")
+
+    def release(self) -> None:
+        """All old rows have come: what was held and not settled by them is owed."""
+        for owed in self._owed.values():
+            owed.is_held = False
+
+    def forget(self, notice: str) -> None:
+        """Control does not know it (its journal was replaced): nothing is owed under this id."""
+        self._owed.pop(notice, None)
+
+    def due(self, now_s: float) -> list[Owed]:
+        """What to send now: in each lane the lowest sequence whose time has come, unless one is in flight there."""
+        lanes: dict[str, Owed | None] = {}
+        for owed in sorted(self._owed.values(), key=lambda one: one.recipient_sequence):
+            if owed.in_flight_since_s is not None:
+                lanes[owed.recipient] = None
+            elif owed.recipient not in lanes and owed.due_s <= now_s and owed.can_go:
+                lanes[owed.recipient] = owed
+        return [owed for owed in lanes.values() if owed is not None]
+
+    def published(self, owed: Owed, now_s: float) -> None:
+        """It is with paho; the next attempt after the delay, which doubles."""
+        owed.in_flight_since_s = now_s
+        owed.due_s = float("inf") if owed.is_received else now_s + owed.delay_s
+        owed.delay_s = min(owed.delay_s * 2, self._max_s)
+
+    def answered(self, notice: str) -> None:
+        """The broker has answered for it, or the connection is gone: its lane is free."""
+        owed = self._owed.get(notice)
+        if owed is not None:
+            owed.in_flight_since_s = None
+
+    def connected(self, now_s: float) -> None:
+        """A new connection: everything unconfirmed at once, and once more what waits for an officer's acknowledgement.
+
+        A receipt that was published while we were away is gone; a desk answers known bytes with its stored receipt.
+        """
+        for owed in self._owed.values():
+            owed.in_flight_since_s, owed.due_s, owed.delay_s = None, now_s, self._first_s
+
+    @property
+    def pending(self) -> tuple[Owed, ...]:
+        """Notices without the unit's receipt."""
+        return tuple(owed for owed in self._owed.values() if not owed.is_received and not owed.is_held)
+
+    def next_due_s(self) -> float:
+        """When `due` will next have something, if nothing happens before; infinity for never."""
+        waiting = (one.due_s for one in self._owed.values() if one.in_flight_since_s is None and one.can_go)
+        return min(waiting, default=float("inf"))

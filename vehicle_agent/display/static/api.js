@@ -1,0 +1,91 @@
+// Commands to control. The screen decides nothing: it sends what was pressed and shows the answer.
+
+import { live, reload } from "./live.js";
+
+const TIMEOUT_MS = 5000;
+let isBusy = false;
+let onNeedPin = () => {};
+let onMessage = () => {};
+let onBusy = () => {};
+
+export function wire({ needPin, message, busy }) {
+  onNeedPin = needPin;
+  onMessage = message;
+  onBusy = busy;
+}
+
+async function post(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  let data = {};
+  try {
+    data = await response.json();
+  } catch {
+    // an answer without a body is judged by its status
+  }
+  return { status: response.status, data, retryAfter: response.headers.get("Retry-After") };
+}
+
+export async function openSession(pin) {
+  try {
+    return await post("/api/v1/session", { pin });
+  } catch {
+    return { status: 503, data: {} };
+  }
+}
+
+// `concerns(snapshot)`: what of the snapshot the person relied on. When something else changed in between, the command
+// is sent once more by itself; when that changed, the person is told to look again.
+export async function command(name, args = {}, concerns = (snapshot) => snapshot.phase) {
+  if (isBusy || !live.snapshot) return false;
+  const relied = JSON.stringify(concerns(live.snapshot));
+  setBusy(true);
+  try {
+    return await attempt(name, args, concerns, relied, live.snapshot.rev, true);
+  } catch {
+    onMessage({ code: "no_answer" });
+    return false;
+  } finally {
+    setBusy(false);
+  }
+}
+
+async function attempt(name, args, concerns, relied, rev, mayRetry) {
+  const { status, data } = await post(`/api/v1/commands/${name}`, { rev, ...args });
+  if (status === 200) {
+    if (data.warnings?.length) onMessage({ code: "warning", warnings: data.warnings });
+    return true;
+  }
+  if (status === 401) {
+    onNeedPin(() => again(name, args, concerns, relied));
+    return false;
+  }
+  if (status === 409 && data.refusals?.some((reason) => reason.code === "stale_view")) {
+    const fresh = await reload();
+    if (mayRetry && fresh && JSON.stringify(concerns(fresh)) === relied) {
+      return attempt(name, args, concerns, relied, fresh.rev, false);
+    }
+  }
+  if (status === 409) onMessage({ code: "refused", refusals: data.refusals ?? [] });
+  else if (status === 503) onMessage({ code: "control_gone" });
+  else onMessage({ code: "not_accepted", detail: data.detail ?? data.error ?? String(status) });
+  return false;
+}
+
+// After the PIN: what the person wanted is done only if what they relied on is still so.
+async function again(name, args, concerns, relied) {
+  if (JSON.stringify(concerns(live.snapshot)) !== relied) {
+    onMessage({ code: "refused", refusals: [{ code: "stale_view" }] });
+    return false;
+  }
+  return command(name, args, concerns);
+}
+
+function setBusy(value) {
+  isBusy = value;
+  onBusy(value);
+}

@@ -1,0 +1,246 @@
+// The cab display: draws what control says and sends what the commander presses. It decides nothing.
+
+import { command, openSession, wire } from "./api.js";
+import { live, start } from "./live.js";
+import { paginate, pager, setPage } from "./pages.js";
+import { loadTexts, savedLanguage, setLanguage, t } from "./texts.js";
+import { applyTheme, switchTheme } from "./theme.js";
+import { button, draw, forget, h, listen, quiet } from "./ui.js";
+import { arguments_, form, newForm } from "./views/form.js";
+import { head, strip } from "./views/head.js";
+import { keyboard } from "./views/keyboard.js";
+import { relied, view } from "./views/phases.js";
+import * as sheets from "./views/sheets.js";
+
+const UNLOCK_MS = 3000; // hmi: unlocked after 3 s of standing
+const element = (id) => document.getElementById(id);
+const stack = []; // open sheets, the last on top
+let clock = null;
+let standingSince = null;
+let shown = null; // name of the drawn view
+
+const ui = {
+  settings: { origin: "", cells: [], manual_fallback: [], lock_while_moving: true, language: "kk" },
+  tab: "checks",
+  form: null,
+  keyboard: null,
+  pin: null,
+  isLocked: false,
+  get snapshot() {
+    return live.snapshot;
+  },
+  get isPortrait() {
+    return innerHeight > innerWidth;
+  },
+  command,
+  acknowledge: (entry) => command("acknowledge_alarm", { alarm: entry.id }, relied.alarm(entry.id)),
+  setTab(tab) {
+    ui.tab = tab;
+    render();
+  },
+  openSheet(build) {
+    stack.push(build);
+    setPage("sheet", 0);
+    render();
+    quiet();
+  },
+  closeSheet() {
+    stack.pop();
+    render();
+    quiet();
+  },
+  note: (text) => ui.openSheet(sheets.message(text)),
+  showMenu: () => ui.openSheet(sheets.menu(ui)),
+  showReasons: () => ui.openSheet(sheets.currentReasons(ui)),
+  showAlarms: () => ui.openSheet(sheets.alarms(ui)),
+  showNotices: () => ui.openSheet(sheets.notices(ui)),
+  showCells: () => ui.openSheet(sheets.cells(ui)),
+  showParts: (item) => ui.openSheet(sheets.parts(item, ui)),
+  showWithdraw: (item) => ui.openSheet(sheets.withdraw(item, ui)),
+  showFallback: (item) => ui.openSheet(sheets.fallback(item, ui)),
+  showHaltReasons: () => ui.openSheet(sheets.haltReasons(ui)),
+  switchTheme() {
+    switchTheme(live.snapshot);
+    render();
+  },
+  switchLanguage(lang) {
+    setLanguage(lang);
+    render();
+  },
+  openForm() {
+    ui.form ??= newForm(ui.settings.cells, localDay(live.snapshot.at));
+    ui.openSheet(form(ui));
+  },
+  changeForm(change) {
+    Object.assign(ui.form, change);
+    render();
+  },
+  formStep(step) {
+    ui.form.step = step;
+    setPage("sheet", 0);
+    render();
+    quiet();
+  },
+  async sendForm() {
+    if (!(await command("open_trip", arguments_(ui.form), (s) => s.phase))) return;
+    ui.form = null;
+    stack.length = 0;
+    render();
+  },
+  openKeyboard(title, field) {
+    ui.keyboard = { title, field, value: ui.form[field], page: field === "place" ? 1 : 0 };
+    ui.openSheet(keyboard(ui));
+  },
+  changeKeyboard(change) {
+    Object.assign(ui.keyboard, change);
+    render();
+  },
+  keyboardEnter() {
+    ui.form[ui.keyboard.field] = ui.keyboard.value;
+    ui.closeSheet();
+  },
+  askPin(use, why = "") {
+    ui.pin = { digits: "", note: "", why, use };
+    ui.openSheet(sheets.pin(ui));
+  },
+  pinDigit(digit) {
+    ui.pin.digits = digit === null ? ui.pin.digits.slice(0, -1) : (ui.pin.digits + digit).slice(0, 12);
+    ui.pin.note = "";
+    render();
+  },
+  async pinEnter() {
+    const { digits, use } = ui.pin;
+    ui.pin.digits = "";
+    if (!digits) return render();
+    await use(digits);
+  },
+};
+
+function localDay(at) {
+  return new Date(Date.parse(at) + 5 * 3600 * 1000).toISOString().slice(0, 10);
+}
+
+// A command without a session: ask the PIN, then do what was wanted.
+function needPin(then) {
+  ui.askPin(async (digits) => {
+    const { status, data, retryAfter } = await openSession(digits);
+    if (status === 200) {
+      ui.closeSheet();
+      then();
+      return;
+    }
+    const seconds = retryAfter ?? data.retry_after_s ?? "";
+    if (status === 429) ui.pin.note = t("display.pin_locked", { m: seconds });
+    else if (status === 401) ui.pin.note = t("display.pin_wrong");
+    else ui.pin.note = t(status === 503 ? "display.control_gone" : "display.not_accepted");
+    render();
+  });
+}
+
+function showMessage({ code, refusals, warnings, detail }) {
+  if (ui.isLocked) return;
+  if (code === "refused") ui.openSheet(sheets.reasons(refusals, t("display.refused_title")));
+  else if (code === "warning") ui.openSheet(sheets.message(warnings.map((warning) => t(`display.${warning}`)).join(" ")));
+  else ui.openSheet(sheets.message(detail ? `${t(`display.${code}`)} (${detail})` : t(`display.${code}`), "crit"));
+}
+
+function lock(snapshot) {
+  const now = performance.now();
+  if (snapshot.motion === "standing") standingSince ??= now;
+  else standingSince = null;
+  const isStanding = standingSince !== null && now - standingSince >= UNLOCK_MS;
+  const was = ui.isLocked;
+  ui.isLocked = ui.settings.lock_while_moving && snapshot.phase === "under_way" && !isStanding;
+  if (ui.isLocked) stack.length = 0;
+  if (was !== ui.isLocked) quiet();
+  if (ui.isLocked && standingSince !== null) setTimeout(render, UNLOCK_MS - (now - standingSince) + 20);
+}
+
+function render() {
+  const snapshot = live.snapshot;
+  if (!snapshot) return;
+  lock(snapshot);
+  applyTheme(snapshot);
+  if (snapshot.phase !== "boarding" || snapshot.boarding.open) ui.tab = "checks";
+  document.body.className = `${document.body.classList.contains("aging") ? "aging" : ""} ${ui.isLocked ? "locked" : ""}`;
+  draw("head", element("head"), () => head(snapshot, clock ?? snapshot.at, ui));
+  const alarm = strip(snapshot, ui);
+  element("strip").hidden = alarm.length === 0;
+  draw("strip", element("strip"), () => strip(snapshot, ui));
+  drawView(snapshot);
+  drawSheet();
+}
+
+function drawView(snapshot) {
+  let current = null;
+  draw("body", element("body"), () => {
+    current = view(snapshot, ui);
+    return [h("div", { class: `list ${current.grid ?? "tiles"} ${current.dim ? "dim" : ""}` }, current.nodes)];
+  });
+  const isNew = shown !== current.name;
+  if (isNew) {
+    setPage("body", 0);
+    quiet();
+  }
+  shown = current.name;
+  const { bar, grid } = view(snapshot, ui);
+  const turner = (count) => pager("body", count, render, grid === "cells" || snapshot.phase === "boarding");
+  draw("bar", element("bar"), () => view(snapshot, ui).bar);
+  element("bar").hidden = bar.length === 0;
+  const list = element("body").firstElementChild;
+  const pages = paginate(list, "body");
+  if (grid === "states") setPage("body", 0); // the gravest are first, and no page is turned on the road
+  else if (pages > 1) {
+    // The pager may need a second line, and then the pages are shorter.
+    draw("bar", element("bar"), () => [...turner(pages), ...view(snapshot, ui).bar]);
+    element("bar").hidden = false;
+    const shorter = paginate(list, "body");
+    draw("bar", element("bar"), () => [...turner(shorter), ...view(snapshot, ui).bar]);
+  }
+}
+
+function drawSheet() {
+  const root = element("sheet");
+  let sheet = null;
+  while (stack.length > 0 && sheet === null) {
+    sheet = stack.at(-1)();
+    if (sheet === null) stack.pop();
+  }
+  root.hidden = sheet === null;
+  if (sheet === null) {
+    forget("sheet");
+    root.replaceChildren();
+    root.drawnHtml = "";
+    return;
+  }
+  draw("sheet", root, () => {
+    const built = stack.at(-1)();
+    return [
+      h("div", { class: "sheet-head" }, button({ key: "sheet:back", sign: "back", tone: "plain", run: ui.closeSheet }), h("b", {}, built.title)),
+      h("div", { class: `list ${built.grid}` }, built.nodes),
+      h("div", { class: "sheet-bar" }, h("div", { class: "pages" }), built.bar ?? []),
+    ];
+  });
+  const pages = sheet.grid === "whole" ? 1 : paginate(root.querySelector(".list"), "sheet");
+  const bar = root.querySelector(".sheet-bar");
+  draw("sheet-pages", bar.querySelector(".pages"), () => pager("sheet", pages, render));
+  bar.hidden = pages < 2 && !(sheet.bar?.length > 0);
+}
+
+async function boot() {
+  const [units, settings] = await Promise.all(["units", "display"].map(async (name) => (await fetch(`/api/v1/${name}`)).json()));
+  Object.assign(ui.settings, settings, { origin: units.origin });
+  await loadTexts(units.units);
+  await document.fonts.ready;
+  setLanguage(savedLanguage() ?? settings.language);
+  wire({ needPin, message: showMessage, busy: (isBusy) => element("app").classList.toggle("busy", isBusy) });
+  listen();
+  addEventListener("resize", render);
+  document.fonts.addEventListener("loadingdone", render);
+  start(render, (tick) => {
+    clock = tick.at;
+    draw("head", element("head"), () => head(live.snapshot, clock, ui));
+  });
+}
+
+boot().catch(() => setTimeout(() => location.reload(), 2000));

@@ -1,0 +1,81 @@
+// The header: where the trip stands, the driver, the boarding permit, the vehicle's clock; below it the gravest alarm.
+
+import { button, h, icon, pressable } from "../ui.js";
+import { alarm, t, time } from "../texts.js";
+
+const PERMIT_PHASES = ["checking", "boarding", "securing"];
+const PRIORITY = { critical: ["crit", "crit"], warning: ["warn", "warn"], advisory: ["info", "advice"] };
+
+// What the permit block says: [sign, tone, words]. Green only when it is open and the relay answers.
+export function permitState(snapshot) {
+  const { permitted, open, energised, refusals } = snapshot.boarding;
+  if (energised && !open) return ["crit", "crit", t("cause.permit_stuck")];
+  if (open && permitted) return energised ? ["tick", "ok", t("permit.permitted")] : ["pause", "warn", t("display.permit_lamp_off")];
+  if (!PERMIT_PHASES.includes(snapshot.phase)) return null;
+  if (snapshot.phase === "securing") return null;
+  if (!permitted || refusals.length > 0) return ["cross", "crit", t("permit.refused")];
+  return snapshot.phase === "boarding" ? ["pause", "warn", t("permit.suspended")] : ["info", "advice", t("display.may_open")];
+}
+
+export function head(snapshot, clock, { showReasons, showMenu }) {
+  return [where(snapshot), permit(snapshot, showReasons), h("span", { class: "clock" }, time(clock)), button({ key: "menu", sign: "menu", tone: "plain", run: showMenu })];
+}
+
+function where(snapshot) {
+  const { commander, body } = snapshot.counts;
+  const isReady = snapshot.driver.ready;
+  const isCounting = ["securing", "secured"].includes(snapshot.phase);
+  const isLoaded = ["under_way", "arrived", "unloading"].includes(snapshot.phase);
+  const hasDriver = ["checking", "boarding"].includes(snapshot.phase);
+  return h(
+    "div",
+    { class: "where" },
+    h("b", {}, t(`phase.${snapshot.phase}`)),
+    hasDriver
+      ? h("span", { class: isReady ? "ok" : "muted" }, icon(isReady ? "tick" : "ring", isReady ? "ok" : "muted"), h("span", {}, t(isReady ? "display.driver_ready" : "display.driver_not_ready")))
+      : null,
+    isLoaded ? h("span", {}, `${t("display.aboard")}: ${commander - snapshot.counts.unloaded}`) : null,
+    isCounting ? h("span", { class: commander === body ? "" : "crit" }, `${t("display.commander")} ${commander} ${commander === body ? "=" : "≠"} ${t("display.body")} ${body}`) : null,
+  );
+}
+
+function permit(snapshot, showReasons) {
+  const state = permitState(snapshot);
+  if (!state) return null;
+  const [sign, tone, words] = state;
+  return pressable("permit", showReasons, h("button", { type: "button", class: `permit ${tone}` }, icon(sign, tone), h("b", {}, words)));
+}
+
+// The strip under the header: the gravest alarm with what to do, else whom to tell by telephone, else nothing.
+export function strip(snapshot, { acknowledge, showAlarms, isLocked }) {
+  const alarms = snapshot.alarms ?? [];
+  if (alarms.length === 0) return telephone(snapshot);
+  const first = alarms.find((entry) => entry.state === "unacknowledged") ?? alarms[0];
+  const { cause, action } = alarm(first);
+  const [sign, tone] = PRIORITY[first.priority] ?? PRIORITY.warning;
+  const more = alarms.length > 1 ? ` (+${alarms.length - 1})` : "";
+  const words = h(
+    isLocked ? "div" : "button",
+    { class: `alarm ${tone} ${first.state}`, ...(isLocked ? {} : { type: "button" }) },
+    icon(sign, tone),
+    h("span", { class: "words" }, h("b", {}, cause + more), h("span", {}, first.state === "returned" ? t("alarm_state.returned") : action)),
+  );
+  if (!isLocked) pressable("alarms", showAlarms, words);
+  const canAcknowledge = first.state !== "acknowledged";
+  return [
+    words,
+    canAcknowledge ? button({ key: `ack:${first.id}`, text: t("button.acknowledge_alarm"), tone: "ack", run: () => acknowledge(first) }) : null,
+  ];
+}
+
+export function mustTelephone(snapshot) {
+  const trip = snapshot.trip;
+  const hasDeparted = ["under_way", "arrived", "unloading"].includes(snapshot.phase);
+  return hasDeparted && trip && !trip.destination && trip.destination_place ? trip.destination_place : null;
+}
+
+function telephone(snapshot) {
+  const place = mustTelephone(snapshot);
+  if (!place) return [];
+  return [h("div", { class: "alarm advice" }, icon("info", "advice"), h("span", { class: "words" }, h("b", {}, t("display.telephone", { place }))))];
+}

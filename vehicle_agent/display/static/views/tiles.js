@@ -1,0 +1,94 @@
+// Tiles: one checklist row, one equipment, one refusal, one cell. Never colour alone: shape, word and colour.
+
+import { h, icon, pressable } from "../ui.js";
+import { has, label, refusal, rule, sentence, t } from "../texts.js";
+
+const ROW = {
+  pending: ["ring", "muted"],
+  running: ["turn", "advice"],
+  passed: ["tick", "ok"],
+  failed: ["cross", "crit"],
+  expired: ["clock", "stale"],
+  manual_fallback: ["hand", "warn"],
+};
+
+const EQUIPMENT = {
+  working: ["tick", "ok"],
+  fault: ["cross", "crit"],
+  stale: ["clock", "stale"],
+  unknown: ["unknown", "warn"],
+};
+
+export function isGood(row) {
+  return row.status === "passed" || row.status === "manual_fallback";
+}
+
+export function isByHand(row, snapshot) {
+  return row.kind === "attested" || (row.item === "order_valid" && snapshot.clock?.source === "none");
+}
+
+export function tile(sign, tone, title, words, { key, run, extra = null, kind = "" } = {}) {
+  const element = h(
+    run ? "button" : "div",
+    { class: `tile ${tone} ${kind}`, ...(run ? { type: "button" } : {}) },
+    icon(sign, tone),
+    h("span", { class: "words" }, h("b", {}, title), words ? h("span", { class: "state" }, words) : null),
+    extra,
+  );
+  return run ? pressable(key, run, element) : element;
+}
+
+// A sensed row has no control; a row for a person has a box and acts.
+export function rowTile(row, snapshot, run) {
+  const byHand = isByHand(row, snapshot);
+  let [sign, tone] = ROW[row.status] ?? ["unknown", "warn"];
+  let words = t(`status.${row.status}`);
+  if (byHand && row.status === "pending") [sign, tone] = ["box", "todo"];
+  if (byHand && row.status === "passed") [sign, words] = ["box_tick", t("status.confirmed")];
+  if (row.parts && !isGood(row)) {
+    words = `${row.parts.filter((part) => part.confirmed).length}/${row.parts.length}`;
+  }
+  const cell = /^cell_lock_(\d+)$/.exec(row.item);
+  if (row.status === "running" && cell) words = sentence(row.item);
+  const title = cell ? t("display.cell", { n: cell[1] }) : label(row.item);
+  return tile(sign, tone, title, words, { key: `row:${row.item}`, run, kind: byHand ? "by-hand" : "sensed" });
+}
+
+// What stands in the way and is no row of the checklist.
+export function refusalTile(reason) {
+  const number = reason.rule ? h("span", { class: "rule" }, ` · ${rule(reason.rule)}`) : null;
+  return h("div", { class: "tile crit sensed" }, icon("cross", "crit"), h("span", { class: "words reason" }, h("b", {}, refusal(reason)), number));
+}
+
+export function equipmentTile(name, equipment) {
+  const [sign, tone] = EQUIPMENT[equipment?.status] ?? EQUIPMENT.unknown;
+  return tile(sign, tone, label(name), statusWords(equipment), { kind: "sensed" });
+}
+
+export function statusWords(equipment) {
+  const loop = equipment?.detail?.loop;
+  if (equipment?.status === "working" && loop && has(`loop.${loop}`)) return t(`loop.${loop}`);
+  if (equipment?.reason && has(`loop.${equipment.reason}`)) return t(`loop.${equipment.reason}`);
+  return t(`equipment.${equipment?.status ?? "unknown"}`);
+}
+
+// All cells as one: the gravest of them speaks.
+export function cellsTile(snapshot) {
+  const doors = Object.entries(snapshot.equipment ?? {}).filter(([name]) => name.startsWith("cell_lock_"));
+  const bad = doors.find(([, equipment]) => equipment.status !== "working");
+  if (bad) return equipmentTile(...bad);
+  const open = doors.find(([, equipment]) => equipment.detail?.loop !== "locked");
+  if (open) return tile("warn", "crit", label(open[0]), statusWords(open[1]), { kind: "sensed" });
+  return tile("tick", "ok", t("display.cells"), t("loop.locked"), { kind: "sensed" });
+}
+
+export function count(number, words, tone = "") {
+  return h("div", { class: `count ${tone}` }, h("b", {}, String(number)), h("span", {}, words));
+}
+
+// [less] name, figure, flag [more]
+export function cellTile(cell, figure, [less, more], tone = "") {
+  const flag = cell.supervision ? h("span", { class: "supervision" }, icon("star", "warn"), h("span", {}, t("display.supervision"))) : null;
+  const words = [h("b", {}, t("display.cell", { n: cell.cell })), h("span", { class: "figure" }, figure), flag];
+  return h("div", { class: `cell ${tone}` }, less, h("div", { class: "cell-middle" }, words), more);
+}

@@ -56,9 +56,8 @@ class World:
         self.disk_works = True
         self.mono_s, self.utc, self.boot_id = 100.0, START, "boot-1"
         self.loops = {f"cell_{cell}": "locked" for cell in settings.cells} | {"body_door": "locked"}
-        self.contacts: dict[str, bool | None] = dict.fromkeys(
-            ("fan_switch", "light_switch", "handbrake"), True
-        ) | dict.fromkeys(("beacon_switch", "ignition", "driver_stop", "alarm_button"), False)
+        closed, opened = ("fan_switch", "light_switch", "handbrake"), ("beacon_switch", "driver_stop", "alarm_button")
+        self.contacts: dict[str, bool | None] = {**dict.fromkeys(closed, True), **dict.fromkeys(opened, False)}
         self.forced: dict[str, bool | None] = {}
         self.radio: Radio | None = Radio(0.0, True, True, -84, "TMO")
         self.speed_mps, self.mode, self.trusted, self.has_gnss = 0.0, 3, True, True

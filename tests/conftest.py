@@ -1,0 +1,95 @@
+"""What the whole suite shares: long campaigns stay out of ordinary runs, and hazards are traced to their tests.
+
+A test of a campaign is marked `@pytest.mark.campaign("gate")` and runs with `tests/check --full gate` only. A test that
+proves something about a hazard carries its number in its name (`test_H21_…`); the run ends with a table of them.
+Tests of files that use a helper which starts processes are `slow`: `tests/check --quick` leaves them out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+_HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
+# Brokers, benches, controls and browsers: a second or more for each test.
+_PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
+_results: dict[str, Counter[str]] = defaultdict(Counter)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("campaigns")
+    group.addoption("--campaign", metavar="PART", help="run only the tests of this long campaign")
+    group.addoption("--campaigns", action="store_true", help="print the campaigns that exist, one a line, and stop")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--campaigns"):
+        # Only the names are wanted on standard output.
+        config.option.collectonly = True
+        config.option.verbose = -3
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the chosen campaign, or all tests that belong to none; the rest is counted as deselected."""
+    if config.getoption("--campaigns"):
+        config.stash[_CAMPAIGNS] = sorted({part for item in items for part in _campaigns(item)})
+        items.clear()
+        return
+    for item in items:
+        if _starts_processes(item):
+            item.add_marker("slow")
+    chosen = config.getoption("--campaign")
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        parts = set(_campaigns(item))
+        (kept if (chosen in parts if chosen else not parts) else dropped).append(item)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    module = getattr(item, "module", None)
+    origins = {getattr(value, "__module__", None) or "" for value in vars(module).values()} if module else set()
+    return any(origin.startswith(_PROCESS_HELPERS) for origin in origins)
+
+
+_CAMPAIGNS = pytest.StashKey[list[str]]()
+
+
+def _campaigns(item: pytest.Item) -> Iterator[str]:
+    for mark in item.iter_markers("campaign"):
+        yield from mark.args
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if session.config.getoption("--campaigns") and exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    ):
+        session.exitstatus = pytest.ExitCode.OK
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" or report.outcome != "passed":
+        for number in set(_HAZARD.findall(report.nodeid)):
+            _results[f"H{number}"][report.outcome] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--campaigns"):
+        for part in config.stash.get(_CAMPAIGNS, []):
+            terminalreporter.line(part)
+        return
+    if not _results:
+        return
+    terminalreporter.section("hazards")
+    for hazard, outcomes in sorted(_results.items()):
+        terminalreporter.line(
+            f"{hazard}  " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        )

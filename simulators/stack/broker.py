@@ -79,7 +79,8 @@ def protocol_level(packet: bytes) -> int | None:
 
 async def _serve(port: int, ports_by_version: tuple[int, int]) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, TimeoutError):
+        # Cancelled only when the broker ends; asyncio would print a traceback for each client that is still connected.
+        with contextlib.suppress(OSError, ValueError, TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(CONNECT_WAIT_S):
                 first = b""
                 while (level := protocol_level(first)) is None:

@@ -126,23 +126,6 @@ def test_a_silent_radio_revokes_within_its_limit() -> None:
     assert not w.out["permit_enable"]
 
 
-def test_a_lost_item_must_be_proven_again_and_reported_again() -> None:
-    w = World()
-    w.to_boarding()
-    w.loops["cell_1"] = "cut"
-    w.run(0.2)
-    w.loops["cell_1"] = "locked"
-    w.run(1.0)
-    assert w.codes() == {("item_expired", "cell_lock_1"), ("driver_report_outdated", None)}
-    w.must("start_tests")
-    w.prove_locks(1)
-    assert w.codes() == {("driver_report_outdated", None)}
-    w.press("driver_ready")
-    w.must("open_boarding")
-    w.run(0.1)
-    assert w.out["permit_enable"]
-
-
 def test_H26_an_early_press_is_not_a_report() -> None:
     w = World()
     w.run(3)
@@ -155,13 +138,15 @@ def test_H26_an_early_press_is_not_a_report() -> None:
 
 
 def test_H26_a_report_ages_and_an_old_one_is_not_used() -> None:
-    w = World()
+    w = World(replace(SETTINGS, driver_report_valid_s=20.0))
     w.to_ready()
-    w.run(121.0)
+    w.run(19.0)
+    assert w.codes() == set()
+    w.run(2.0)
     assert w.codes() == {("driver_report_outdated", None)}
     w.press("driver_ready")
     w.must("open_boarding")
-    w.run(130.0)
+    w.run(25.0)
     assert w.out["permit_enable"]  # ages never revoke
 
 
@@ -177,9 +162,9 @@ def test_driver_stop_revokes_and_takes_the_report_back() -> None:
 
 
 def test_a_pass_expires_with_age_but_not_while_open() -> None:
-    w = World()
+    w = World(replace(SETTINGS, checklist_valid_s=60.0))
     w.to_boarding()
-    w.run(1801.0)
+    w.run(61.0)
     assert w.out["permit_enable"]
     w.must("suspend_boarding")
     w.run(0.1)
@@ -291,168 +276,6 @@ def test_without_a_clock_the_commander_confirms_the_date() -> None:
     assert w.status("order_valid") == "passed"
 
 
-def test_start_tests_only_with_a_closed_permit_and_a_standing_vehicle() -> None:
-    w = World()
-    w.to_boarding()
-    assert {r.code for r in w.do("start_tests").refusals} == {"wrong_phase"}
-    w.must("suspend_boarding")
-    w.must("start_tests")
-    w.contacts["handbrake"] = False
-    w.run(0.1)
-    assert {r.code for r in w.do("start_tests").refusals} == {"vehicle_moving"}
-
-
-@pytest.mark.parametrize(
-    "phase", ["to_ready", "to_boarding", "to_securing", "to_secured", "to_under_way", "to_unloading"]
-)
-@pytest.mark.parametrize("same_boot", [True, False])
-def test_H07_a_restart_never_resumes_a_permit(phase: str, same_boot: bool) -> None:
-    w = World()
-    getattr(w, phase)()
-    before = w.trip
-    w.restart(same_boot=same_boot)
-    assert not w.trip.is_open
-    assert w.trip.report is None
-    w.run(5.0)
-    assert not w.out["permit_enable"]
-    assert (w.trip.phase, w.trip.commander, w.trip.body) == (before.phase, before.commander, before.body)
-    assert [n.id for n in w.trip.notices] == [n.id for n in before.notices]
-    assert w.status("body_condition") == "passed"  # attested rows stay
-
-
-def test_a_restart_with_people_aboard_keeps_what_nobody_could_prove_again() -> None:
-    w = World()
-    w.to_boarding()
-    w.board(1)
-    w.restart()
-    assert w.status("cell_lock_1") == "passed"  # occupied
-    assert w.status("cell_lock_2") == "expired"
-    assert (w.status("lighting"), w.status("ventilation"), w.status("radio")) == ("passed", "passed", "expired")
-    w.run(3.0)
-    w.must("start_tests")
-    w.run(6.0)
-    w.prove_locks(2)
-    w.press("driver_ready")
-    w.must("open_boarding")
-    w.restart(same_boot=False)
-    assert w.status("cell_lock_1") == "expired"
-
-
-def test_H37_nothing_is_inhibited_with_people_aboard() -> None:
-    w = World()
-    w.to_boarding()
-    w.board(1)
-    w.must("suspend_boarding")
-    w.forced["airflow"] = False
-    w.run(0.5)
-    del w.forced["airflow"]
-    w.run(1.0)
-    assert w.status("ventilation") == "expired"
-    w.must("start_tests")
-    for _ in range(400):
-        w.scan()
-        assert not w.out["fan_inhibit"]
-        assert not w.out["light_inhibit"]
-    assert w.status("ventilation") == "passed"
-    row = next(r for r in w.snapshot()["checklist"] if r["item"] == "ventilation")
-    assert row["evidence"] == {"off": None, "on": True}
-
-
-@pytest.mark.parametrize(
-    ("wire", "level", "item", "reason"),
-    [
-        ("airflow", True, "ventilation", "sense_stuck"),
-        ("light_sense", True, "lighting", "sense_stuck"),
-        ("beacon_sense", False, "beacon", "not_lit"),
-        ("intercom_return", False, "intercom", "no_tone"),
-        ("airflow", False, "ventilation", "did_not_return"),
-    ],
-)
-def test_a_sensor_that_cannot_say_both_fails_its_test(wire: str, level: bool, item: str, reason: str) -> None:
-    w = World()
-    w.run(3)
-    w.must("open_trip", **PLAN)
-    w.forced[wire] = level
-    w.must("start_tests")
-    w.run(15.0)
-    assert w.status(item) == "failed"
-    assert w.trip.rows[item].reason == reason
-    assert ("item_failed", item) in w.codes()
-    assert not w.out["fan_inhibit"]
-
-
-def test_each_inhibit_ends_before_the_cut_off_outside() -> None:
-    w = World()
-    w.run(3)
-    w.must("open_trip", **PLAN)
-    w.forced["airflow"] = w.forced["light_sense"] = True  # the sensors never follow
-    w.must("start_tests")
-    lit = [w.scan() == () and w.out["fan_inhibit"] for _ in range(600)]
-    assert 0 < sum(lit) * 0.02 < 10.0
-
-
-def test_a_lock_needs_both_states_for_long_enough() -> None:
-    w = World()
-    w.run(3)
-    w.must("open_trip", **PLAN)
-    w.must("start_tests")
-    w.run(5.0)
-    assert w.status("cell_lock_1") == "running"  # locked all the time proves nothing
-    w.loops["cell_1"] = "both_open"
-    w.run(0.2)
-    w.loops["cell_1"] = "locked"
-    w.run(2.0)
-    assert w.status("cell_lock_1") == "running"  # too short
-    w.loops["cell_1"] = "bolt_open"
-    w.run(0.2)
-    w.loops["cell_1"] = "both_open"  # bolt, then door: one unlocking
-    w.run(0.2)
-    w.loops["cell_1"] = "locked"
-    w.run(1.0)
-    assert w.status("cell_lock_1") == "passed"
-    assert dict(w.trip.rows["cell_lock_1"].evidence) == {"unlocked": True, "locked": True}
-
-
-def test_H25_a_chattering_loop_is_a_fault_and_ordinary_use_of_a_door_is_not() -> None:
-    w = World()
-    w.to_boarding()
-    for _ in range(4):  # twenty times a minute for twelve seconds
-        for level, seconds in (("bolt_open", 0.1), ("both_open", 1.4), ("bolt_open", 0.1), ("locked", 1.4)):
-            w.loops["cell_1"] = level
-            w.run(seconds)
-    assert w.out["permit_enable"]
-    for _ in range(20):
-        for level in ("both_open", "locked"):
-            w.loops["cell_1"] = level
-            w.run(0.04)
-    assert not w.out["permit_enable"]
-    assert w.live.equipment["cell_lock_1"].reason == "chattering"
-
-
-def test_manual_fallback_needs_configuration_pin_and_the_drivers_button() -> None:
-    w = World(replace(SETTINGS, manual_fallback=frozenset({"ventilation"})))
-    w.run(3)
-    w.must("open_trip", **PLAN)
-    w.forced["airflow"] = False
-    w.must("start_tests")
-    w.run(10.0)
-    assert {r.code for r in w.do("confirm", item="ventilation").refusals} == {"unknown_item"}
-    assert {r.code for r in w.do("confirm", item="lighting", pin_is_right=True).refusals} == {"unknown_item"}
-    w.must("confirm", item="ventilation", pin_is_right=True)
-    w.run(31.0)
-    w.press("driver_ready")
-    assert w.status("ventilation") == "failed"  # too late
-    w.must("confirm", item="ventilation", pin_is_right=True)
-    w.press("driver_ready")
-    assert w.status("ventilation") == "manual_fallback"
-    w.prove_locks()
-    w.attest()
-    w.press("driver_ready")
-    w.must("open_boarding")
-    w.run(0.2)
-    assert w.out["permit_enable"]
-
-
 def test_rev_follows_what_a_person_decides_on_and_nothing_else() -> None:
     w = World()
     w.to_boarding()
@@ -462,13 +285,6 @@ def test_rev_follows_what_a_person_decides_on_and_nothing_else() -> None:
     assert w.rev_key() == before
     w.press("body_count")
     assert w.rev_key() != before
-
-
-def test_every_sensed_pass_and_its_proof_is_an_event() -> None:
-    w = World()
-    w.to_ready()
-    passed = {e.item for e in w.happened(ev.RowChanged) if e.status == "passed" and e.evidence}
-    assert passed == {"radio", "beacon", "intercom", "ventilation", "lighting", "cell_lock_1", "cell_lock_2"}
 
 
 def test_withdrawing_a_confirmation_closes_an_open_boarding() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.core.world import PLAN, World
+from tests.core.world import PLAN, SETTINGS, World
 from vehicle_agent.core import events as ev
 from vehicle_agent.core.inputs import AtBroker, NoticeSending, Receipt
 
@@ -229,12 +231,12 @@ def test_doors_may_open_at_a_logged_halt_and_moving_with_people_out_is_critical(
 
 
 def test_an_unscheduled_halt_is_a_warning() -> None:
-    w = World()
+    w = World(replace(SETTINGS, unscheduled_halt_s=20.0))
     w.to_under_way()
     w.park()
-    w.run(299.0)
+    w.run(19.0)
     assert "unscheduled_halt" not in {a.code for a in w.trip.alarms}
-    w.run(3.0)
+    w.run(2.0)
     assert "unscheduled_halt" in {a.code for a in w.trip.alarms}
 
 

@@ -281,3 +281,25 @@ def test_equipment_lost_after_boarding_is_told_with_the_departure() -> None:
     w.run(0.5)
     w.must("depart")
     assert w.trip.notices[0].record.checks == {"all_passed": False, "fallbacks": []}
+
+
+def test_standing_before_the_departure_is_no_unscheduled_halt() -> None:
+    w = World(replace(SETTINGS, unscheduled_halt_s=20.0))
+    w.to_secured()
+    w.run(25.0)
+    w.must("depart")
+    w.run(19.0)
+    assert "unscheduled_halt" not in {a.code for a in w.trip.alarms}
+    w.run(2.0)
+    assert "unscheduled_halt" in {a.code for a in w.trip.alarms}
+
+
+def test_H36_a_test_with_people_aboard_does_not_hide_a_lost_airflow() -> None:
+    w = World()
+    w.to_boarding()
+    w.board(1)
+    w.must("suspend_boarding")
+    w.forced["airflow"] = False
+    w.must("start_tests")
+    w.run(9.0)
+    assert "airflow_lost" in {a.code for a in w.trip.alarms}

@@ -194,3 +194,16 @@ def test_every_sensed_pass_and_its_proof_is_an_event() -> None:
     w.to_ready()
     passed = {e.item for e in w.happened(ev.RowChanged) if e.status == "passed" and e.evidence}
     assert passed == {"radio", "beacon", "intercom", "ventilation", "lighting", "cell_lock_1", "cell_lock_2"}
+
+
+def test_a_fan_that_was_in_fault_when_its_test_began_passes_only_once_it_is_working() -> None:
+    w = World()
+    w.run(3)
+    w.must("open_trip", **PLAN)
+    w.forced["airflow"] = False
+    w.run(1.0)
+    del w.forced["airflow"]
+    w.must("start_tests")
+    w.run(3.0)
+    assert w.status("ventilation") == "passed"
+    assert [e.status for e in w.happened(ev.RowChanged) if e.item == "ventilation"] == ["running", "passed"]

@@ -80,7 +80,7 @@ def causes(trip: Trip, live: Live, now: Now, stuck: frozenset[str], settings: Se
     if trip.aboard > 0:
         found.update((code, item) for code, item in _LOST.items() if not live.is_working(item))
         found.update(_doors(trip, live, settings))
-    found.update(_movement(trip, live, settings))
+    found.update(_movement(trip, live, now, settings))
     return found
 
 
@@ -101,7 +101,7 @@ def _doors(trip: Trip, live: Live, settings: Settings) -> set[Cause]:
     return found
 
 
-def _movement(trip: Trip, live: Live, settings: Settings) -> set[Cause]:
+def _movement(trip: Trip, live: Live, now: Now, settings: Settings) -> set[Cause]:
     is_moving = live.motion == "moving"
     if trip.phase in ("arrived", "unloading"):
         return {("moved_unpermitted", None)} if is_moving and trip.aboard > 0 else set()
@@ -110,7 +110,9 @@ def _movement(trip: Trip, live: Live, settings: Settings) -> set[Cause]:
     is_out = trip.halt is not None and any(trip.halt.out.values())
     if is_moving:
         return {("moved_unpermitted", None)} if is_out or not trip.departure.is_secured else set()
-    has_stood_s = live.at_s - live.still_since_s
+    left = trip.departure
+    since_s = max(live.still_since_s, left.at_s) if left.boot_id == now.boot_id else live.still_since_s
+    has_stood_s = live.at_s - since_s
     if live.motion == "standing" and trip.halt is None and has_stood_s > settings.unscheduled_halt_s:
         assert trip.plan is not None
         if not is_inside(trip.plan.unloading_place, position(live.fix, live.at_s)):

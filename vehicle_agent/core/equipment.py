@@ -149,15 +149,16 @@ def _intercom(live: Live, readings: Readings) -> Finding | None:
 
 
 def _powered(name: str, live: Live, readings: Readings) -> Finding | None:
-    """Fan and light: the sense must follow the crew's switch; during our own test the last word holds."""
-    if name in live.tests:
-        return None
+    """Fan and light: the sense must follow the crew's switch; while our own test interrupts them the last word holds."""
     sense_wire, switch_wire, lost = _POWERED[name]
     sense, switch = readings.contacts.get(sense_wire), readings.contacts.get(switch_wire)
     if sense is None or switch is None:
         return "unknown", "not_readable"
     if is_chattering(live.levels.get(sense_wire)) or is_chattering(live.levels.get(switch_wire)):
         return "fault", "chattering"
+    test = live.tests.get(name)
+    if test is not None and (test.stage == "off" or (test.evidence.get("off") and not sense)):
+        return None  # interrupted, or running up again after it; what was interrupted was nobody's fault
     if switch:
         return WORKING if sense else ("fault", lost)
     entry = live.levels.get(switch_wire)

@@ -114,7 +114,7 @@ def _powered(item: str, test: Test, live: Live, at_s: float, *, is_occupied: boo
         return Verdict(item, "failed", "sense_stuck", {"off": False}) if spent_s > OFF_LIMIT_S else test
     if sense is True:
         seen_s = at_s if test.seen_s is None else test.seen_s
-        if at_s - seen_s >= SETTLED_S:
+        if at_s - seen_s >= SETTLED_S and live.is_working(item):
             return Verdict(item, "passed", None, {**test.evidence, "on": True})
         return test if test.seen_s is not None else replace(test, seen_s=seen_s)
     if spent_s > ON_LIMIT_S:

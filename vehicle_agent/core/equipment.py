@@ -149,7 +149,7 @@ def _intercom(live: Live, readings: Readings) -> Finding | None:
 
 
 def _powered(name: str, live: Live, readings: Readings) -> Finding | None:
-    """Fan and light: the sense must follow the crew's switch; while our own test interrupts them the last word holds."""
+    """Fan and light: the sense must follow the crew's switch; while our test interrupts them the last word holds."""
     sense_wire, switch_wire, lost = _POWERED[name]
     sense, switch = readings.contacts.get(sense_wire), readings.contacts.get(switch_wire)
     if sense is None or switch is None:

@@ -221,10 +221,16 @@ function drawSheet() {
       h("div", { class: "sheet-bar" }, h("div", { class: "pages" }), built.bar ?? []),
     ];
   });
-  const pages = sheet.grid === "whole" ? 1 : paginate(root.querySelector(".list"), "sheet");
   const bar = root.querySelector(".sheet-bar");
-  draw("sheet-pages", bar.querySelector(".pages"), () => pager("sheet", pages, render));
-  bar.hidden = pages < 2 && !(sheet.bar?.length > 0);
+  bar.hidden = !(sheet.bar?.length > 0);
+  if (sheet.grid === "whole") return;
+  const list = root.querySelector(".list");
+  const turner = (count) => draw("sheet-pages", bar.querySelector(".pages"), () => pager("sheet", count, render));
+  const pages = paginate(list, "sheet");
+  turner(pages);
+  if (pages < 2) return;
+  bar.hidden = false;
+  turner(paginate(list, "sheet")); // the pager took room from the list
 }
 
 async function boot() {

@@ -86,9 +86,6 @@ class EpochBuilder:
             return []
         done: list[Epoch] = []
         if self._current is not None and self._starts_anew(sentence):
-            if sentence.kind == "RMC" and not sentence.claims_fix and sentence.has_time_field:
-                # "Void" stands before the first position it is about; like gpsd, the doubt falls on what is still open.
-                self._current.is_void = True
             done += self._close()
         if self._current is None:
             if self._is_late(sentence):

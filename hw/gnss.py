@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,9 +51,12 @@ class GnssReceiver:
         satellites_min: int = 4,
         hdop_max: float = 5.0,
         floor_utc: datetime = FLOOR_UTC,
+        on_fix: Callable[[], None] | None = None,
     ) -> None:
+        """`on_fix` is called in the receiver's thread after each epoch; it must return at once and never raise."""
         self._wire = SerialWire(str(port), baud)
         self._reader = NmeaReader(TrustLimits(satellites_min, hdop_max, floor_utc))
+        self._on_fix = on_fix
         self._fixes: deque[Fix] = deque(maxlen=FIXES_KEPT_MAX)
         self._latest: Fix | None = None
         self._problem: str | None = "not started"
@@ -119,6 +123,8 @@ class GnssReceiver:
                 for fix in self._reader.feed(data, now_s):
                     self._latest = fix
                     self._fixes.append(fix)
+                    if self._on_fix is not None:
+                        self._on_fix()
             elif now_s - heard_at_s > SILENCE_S_MAX:
                 raise WireError(f"{self._wire.port}: silent for {SILENCE_S_MAX:.0f} s")
 

@@ -16,6 +16,7 @@ LONG_MAX_S = 8.0
 STUCK_S = 10.0
 RELEASE_MIN_S = 0.03  # a worn contact may open this long in the middle of a press, which must not make two of it
 GAP_MAX_S = 0.5  # nobody looked for this long: the button may have been let go meanwhile, so the press is void
+SAMPLING_S = 0.005  # half a step of the samples: a press measured this much shorter may have been a legal one
 _SLACK_S = 5e-7  # sums of 10 ms steps are no exact binary fractions
 
 
@@ -62,8 +63,9 @@ class _Button:
         if at_s - self.released_at_s < RELEASE_MIN_S - _SLACK_S:
             return None
         hold_s = None if self.pressed_at_s is None else self.released_at_s - self.pressed_at_s
-        is_legal = hold_s is not None and HOLD_MIN_S - _SLACK_S <= hold_s <= LONG_MAX_S + _SLACK_S
-        counted = hold_s if self.armed and is_legal and not self.stuck else None
+        if hold_s is not None and not HOLD_MIN_S - SAMPLING_S <= hold_s <= LONG_MAX_S + _SLACK_S:
+            hold_s = None
+        counted = max(hold_s, HOLD_MIN_S) if hold_s is not None and self.armed and not self.stuck else None
         self.armed, self.pressed_at_s, self.stuck = True, None, False
         return counted
 

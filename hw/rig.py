@@ -54,6 +54,7 @@ class Rig:
         self._contacts: dict[str, GpioContact] = {}
         self._pairs: dict[str, _Pair] = {}
         self._panel = Panel(tuple(name for name in BUTTONS if name in spec.inputs))
+        self._presses: list[Press] = []  # told by glances since the last read
         self._outputs: OutputLines | None = None
         self._analog_loops = plan.analog_loops
         self._analog_contacts = plan.analog_contacts
@@ -69,6 +70,7 @@ class Rig:
             self._outputs = OutputLines(self._factory, plan.outputs)
             for name, pin in plan.gpio_contacts.items():
                 self._contacts[name] = GpioContact(self._factory, pin, name)
+            self._buttons = tuple(name for name in BUTTONS if name in self._contacts)
             for name, (opening, closing) in plan.pairs.items():
                 self._pairs[name] = _Pair(
                     GpioContact(self._factory, opening, name),
@@ -102,7 +104,8 @@ class Rig:
         for name, pin in self._analog_contacts.items():
             counts = None if pin.chip in bad_chips else self._counts(pin, name, faults)
             contacts[name] = analog_contact(counts, inverted=pin.inverted)
-        presses = self._panel.update(contacts, at_s)
+        presses = (*self._presses, *self._panel.update(contacts, at_s))
+        self._presses.clear()
         # A chip that failed anywhere in this sample has no old figures either; they are read anew in the next.
         for pin in self._slow:
             if pin.chip in self._failed:
@@ -117,6 +120,16 @@ class Rig:
             stuck=self._panel.stuck,
             faults=tuple(faults),
         )
+
+    def glance(self, at_s: float) -> None:
+        """Samples the buttons alone, between two reads: a press of 50 ms is too short to be told by the scan's steps.
+
+        What it completes comes with the next `read`. Buttons on an ADC are only read there.
+        """
+        if len(self._buttons) < len(self._panel.names):
+            return
+        contacts = {name: self._level(self._contacts[name], name, []) for name in self._buttons}
+        self._presses.extend(self._panel.update(contacts, at_s))
 
     def write(self, levels: Mapping[str, bool]) -> None:
         """Drives the lines that changed; released ones first. Raises RigError when a line cannot be driven."""

@@ -6,12 +6,14 @@ Form only: whether a cell, a unit or an item exists, and whether the moment is r
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 TEXT_MAX = 200  # fits a line of the screen's journal; nothing here is an essay
 LIST_MAX = 32  # cells of a vehicle, units of a route
+CELL_MAX = 9999  # a number, not nonsense; whether the vehicle has this cell is the core's to say
+IN_PARTS = ("documents", "acceptance")  # rows that are confirmed part by part, on every trip
 
 # Something visible, no control characters: it is printed, shown and sent.
 Text = Annotated[
@@ -35,7 +37,7 @@ class SessionBody(Form):
 class CommandBody(Form):
     """What every command carries: the `rev` that the person saw."""
 
-    rev: Annotated[int, Field(ge=0)]
+    rev: int
 
 
 class Order(Form):
@@ -62,7 +64,7 @@ class Place(Form):
 class CellPlan(Form):
     """One cell of the plan (Rule 12): how many, and whether they need enhanced supervision."""
 
-    cell: Annotated[int, Field(ge=1, le=LIST_MAX)]
+    cell: Annotated[int, Field(ge=1, le=CELL_MAX)]
     planned: Annotated[int, Field(ge=0, le=99)]
     supervision: bool
 
@@ -80,6 +82,14 @@ class OpenTrip(CommandBody):
     unloading_place: Place | None = None
     cells: Annotated[list[CellPlan], Field(max_length=LIST_MAX)]
 
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if self.destination is None and self.destination_place is None:
+            raise ValueError("destination or destination_place is needed: where does the trip go?")
+        if len({cell.cell for cell in self.cells}) != len(self.cells):
+            raise ValueError("cells: a cell is listed twice")
+        return self
+
 
 class Plain(CommandBody):
     """A command without arguments."""
@@ -90,13 +100,21 @@ class Confirm(CommandBody):
     part: Code | None = None
     pin: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # only for a manual fallback
 
+    @model_validator(mode="after")
+    def _has_its_part(self) -> Self:
+        if self.item in IN_PARTS and self.part is None:
+            raise ValueError(f"part is needed: {self.item} is confirmed part by part")
+        if self.item not in IN_PARTS and self.part is not None:
+            raise ValueError(f"{self.item} has no parts")
+        return self
+
 
 class Withdraw(CommandBody):
     item: Code
 
 
 class OfCell(CommandBody):
-    cell: Annotated[int, Field(ge=1, le=LIST_MAX)]
+    cell: Annotated[int, Field(ge=1, le=CELL_MAX)]
 
 
 class WithReason(CommandBody):

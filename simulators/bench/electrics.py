@@ -73,6 +73,7 @@ class Electrics:
             if self._wiring.supply is not None:
                 self._levels.analog(self._wiring.supply, SUPPLY_COUNTS)
             self._levels.beat(self._now_ns)
+            self.timeline.publish(self._drained_ns)
 
     def set(self, name: str, word: str) -> None:
         """Raises UnknownWireError, or ValueError that says which words this wire takes."""
@@ -146,7 +147,13 @@ class Electrics:
                 "permit_relay": {"closed": self.relay.is_closed, "since_ns": self.relay.since_ns},
             }
 
+    @property
+    def drained_ns(self) -> int:
+        """Every edge before this moment has been handed in."""
+        return self._drained_ns
+
     def entries_after(self, number: int) -> list[dict[str, Any]]:
+        """The timeline up to the last `step`."""
         with self._lock:
             return self.timeline.after(number)
 

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from simulators.stack.ports import HOST, free_ports
+from simulators.stack.retained import Direction, Marks
 
 KINDS = ("embedded", "mosquitto")
 CONNECT_BYTES_MAX = 64  # fixed header, protocol name and level lie in the first dozen bytes
@@ -78,6 +79,8 @@ def protocol_level(packet: bytes) -> int | None:
 
 
 async def _serve(port: int, ports_by_version: tuple[int, int]) -> None:
+    marks = Marks()
+
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled only when the broker ends; asyncio would print a traceback for each client that is still connected.
         with contextlib.suppress(OSError, ValueError, TimeoutError, asyncio.CancelledError):
@@ -89,8 +92,10 @@ async def _serve(port: int, ports_by_version: tuple[int, int]) -> None:
                         break
                     first += chunk
             if level is not None:
-                upstream = ports_by_version[1 if level == MQTT_5 else 0]
-                await _join(reader, writer, first, upstream)
+                is_v5 = level == MQTT_5
+                filters: set[str] = set()
+                ways = [Direction(marks, filters, is_v5=is_v5, to_broker=side) for side in (True, False)]
+                await _join(reader, writer, first, ports_by_version[is_v5], ways)
         writer.close()
 
     ended = asyncio.Event()
@@ -100,13 +105,16 @@ async def _serve(port: int, ports_by_version: tuple[int, int]) -> None:
     server.close()  # open connections end with the loop
 
 
-async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes, port: int) -> None:
+async def _join(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes, port: int, both: list[Direction]
+) -> None:
     broker_reader, broker_writer = await asyncio.open_connection(HOST, port)
-    broker_writer.write(first)
+    there, back = both
+    broker_writer.write(there.feed(first))
     try:
         ways = [
-            asyncio.create_task(_pump(reader, broker_writer)),
-            asyncio.create_task(_pump(broker_reader, writer)),
+            asyncio.create_task(_pump(reader, broker_writer, there)),
+            asyncio.create_task(_pump(broker_reader, writer, back)),
         ]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
@@ -115,10 +123,10 @@ async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, firs
         broker_writer.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction) -> None:
     with contextlib.suppress(OSError):
         while chunk := await reader.read(CHUNK_BYTES):
-            writer.write(chunk)
+            writer.write(way.feed(chunk))
             await writer.drain()
 
 

@@ -129,6 +129,7 @@ stale_s = {variant.serial_stale_s}
 [limits]
 confirm_within_s = {variant.confirm_within_s}
 unscheduled_halt_s = {variant.unscheduled_halt_s}
+manual_fallback = ["ventilation", "lighting"]
 
 [display]
 host = {_text(HOST)}

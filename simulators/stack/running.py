@@ -19,6 +19,7 @@ from simulators.stack.variants import Variant
 
 READY_WITHIN_S = 30.0  # 3 s on an idle machine; a loaded one gets its chance, a broken demo does not wait for ever
 POLL_S = 0.05
+TELL_TIMEOUT_S = 0.3  # a bench that hangs must not keep others from being started again
 AGENT = ("control", "uplink", "display")
 
 
@@ -40,6 +41,7 @@ class Stack:
         self._broker_command = broker.command(broker_kind, self.places.broker, ports.broker)
         self._supervisor = Supervisor(self.places.logs, self.places.pids, self.places.root)
         self._is_cancelled: Callable[[], bool] = bool
+        self._is_told = False  # the bench knows the pids as they are
         self.display = f"http://{HOST}:{ports.display}"
         self.bench = f"http://{HOST}:{ports.bench}"
         self.desk = f"http://{HOST}:{ports.desk}"
@@ -68,8 +70,9 @@ class Stack:
             raise StartError(str(error)) from error
 
     def keep_running(self) -> None:
-        """To be called often: starts again what died and tells the bench the new pids."""
-        if self._supervisor.restart_dead():
+        """To be called often: starts again what died and tells the bench the new pids, as soon as it listens."""
+        self._is_told = not self._supervisor.restart_dead() and self._is_told
+        if not self._is_told:
             self._tell_pids()
 
     def ready_line(self) -> str:
@@ -128,7 +131,8 @@ class Stack:
         return bool(snapshot and snapshot.get("uplink", {}).get("connected"))
 
     def _tell_pids(self) -> None:
-        call("PUT", self.bench, "/api/v1/processes", {"pids": self._agent_pids()}, timeout_s=1.0)
+        pids = {"pids": self._agent_pids()}
+        self._is_told = call("PUT", self.bench, "/api/v1/processes", pids, timeout_s=TELL_TIMEOUT_S).status == 200
 
 
 def ask_control(path: Path, request: dict[str, Any], timeout_s: float = 3.0) -> int:

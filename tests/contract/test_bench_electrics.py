@@ -194,7 +194,19 @@ def test_an_edge_that_waits_to_be_read_never_opens_the_relay(bench: Bench) -> No
     bench.electrics.state()
     bench.electrics.drive(int(OUTPUTS["permit_pulse"].removeprefix("GPIO")), False, edge_ns)
     assert bench.electrics.state()["permit_relay"]["closed"]
+    bench.electrics.step(edge_ns)
     assert len([entry for entry in bench.electrics.entries_after(0) if entry["wire"] == "permit_relay"]) == 1
+
+
+def test_an_edge_that_comes_late_does_not_turn_the_timeline_round(bench: Bench) -> None:
+    edge_ns = bench.now_ns + 3 * MS
+    bench.now_ns += 5 * MS
+    bench.electrics.set("cell_1", "cut")
+    bench.electrics.drive(int(OUTPUTS["buzzer"].removeprefix("GPIO")), True, edge_ns)
+    assert bench.electrics.entries_after(0) == [], "an earlier edge may still wait in the socket"
+    bench.electrics.step(bench.now_ns)
+    shown = [(entry["n"], entry["wire"], entry["t_ns"]) for entry in bench.electrics.entries_after(0)]
+    assert shown == [(1, "buzzer", edge_ns), (2, "cell_1", bench.now_ns)]
 
 
 @settings(max_examples=300, deadline=None)

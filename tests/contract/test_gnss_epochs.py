@@ -171,6 +171,10 @@ def test_H21_an_epoch_that_never_ends_does_not_grow() -> None:
     assert len(epoch.bad) <= SENTENCES_MAX
 
 
+def test_a_fix_that_was_claimed_is_not_taken_back_by_the_next_time_stamp() -> None:
+    assert modes(rmc("120000"), rmc("120001"), rmc("120002", "V"), rmc("120003")) == [2, 2, 1, 2]
+
+
 def test_speed_and_course_come_from_VTG_where_RMC_is_absent() -> None:
     (fix,) = read(gga("120000"), "GNVTG,123.4,T,,M,19.438,N,36.0,K,A")
     assert fix.speed_mps == pytest.approx(10.0, abs=0.001)

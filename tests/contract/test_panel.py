@@ -33,6 +33,14 @@ def test_H24_every_press_shape_up_to_twelve_seconds_makes_exactly_one_event_if_i
         assert panel.stuck == frozenset(), "it let go"
 
 
+@pytest.mark.parametrize(("hold_ms", "count"), [(49.6, 1), (41.0, 0), (30.4, 0)])
+def test_H24_samples_that_come_a_little_early_or_late_do_not_cost_a_legal_press(hold_ms: float, count: int) -> None:
+    panel = Panel(("body_count",))
+    moments = {0.0: False, 0.05: False, 0.1: True, 0.1 + hold_ms / 1000: False, 0.2: False}
+    presses = [press for at_s, level in moments.items() for press in panel.update({"body_count": level}, at_s)]
+    assert [press.hold_s for press in presses] == [pytest.approx(0.05)] * count
+
+
 def test_H24_a_button_held_since_the_start_says_nothing() -> None:
     for hold_ms in (20, 500, 5000, 11_000):
         presses, _ = play([*ms(True, hold_ms), *ms(False, 200)])

@@ -69,6 +69,21 @@ def test_H02_every_state_of_every_contact_comes_back(bench: BenchProcess, rig: R
     wait_for(lambda: sample(rig).contacts == before, f"{name} as before")
 
 
+def test_H24_a_press_that_only_glances_saw_comes_with_the_next_read(bench: BenchProcess, rig: Rig) -> None:
+    sample(rig)
+    at_s = time.monotonic()
+    for word, seconds in (("open", 0.05), ("closed", 0.05), ("open", 0.04)):
+        bench.set("body_count", word)
+        for _ in range(round(seconds / 0.01)):  # the clock is the test's: the wire only has to stand
+            at_s += 0.01
+            rig.glance(at_s)
+    bench.set("body_count", "auto")
+    (press,) = rig.read(at_s + 0.01).presses
+    assert press.button == "body_count"
+    assert press.hold_s == pytest.approx(0.05)
+    assert rig.read(at_s + 0.03).presses == ()
+
+
 def test_a_press_is_seen_once_with_its_length(bench: BenchProcess, rig: Rig) -> None:
     for button in ("driver_ready", "driver_stop", "body_count", "alarm_button"):
         for hold_s in (0.1, 0.3) if button == "driver_ready" else (0.2,):

@@ -79,6 +79,10 @@ class ControlStandIn:
 
         self._run(send())
 
+    def tick(self) -> None:
+        """One tick more, now."""
+        self.push("tick", self._tick())
+
     def commands(self) -> list[Json]:
         """The commands asked for so far."""
         return [request for request in self.requests if request["op"] == "command"]

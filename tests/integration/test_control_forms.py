@@ -68,11 +68,12 @@ def test_good_bodies_are_taken_as_they_are(name: str, arguments: dict[str, Any])
         ("depart", {"rev": None}),
         ("depart", {"rev": True}),
         ("depart", {"rev": 1.0}),
-        ("depart", {"rev": -1}),
+        ("depart", {"rev": "5"}),
         ("depart", {"cell": 1}),
         ("confirm", {}),
         ("confirm", {"item": ""}),
         ("confirm", {"item": "a b"}),
+        ("board_person", {"cell": 10_000}),
         ("board_person", {"cell": "1"}),
         ("board_person", {"cell": 1.5}),
         ("board_person", {"cell": 0}),
@@ -89,10 +90,22 @@ def test_malformed_bodies_name_the_field(name: str, changes: dict[str, Any]) -> 
     assert str(refused.value).split(":")[0] in ("rev", "cell", "item", "reason")
 
 
+@pytest.mark.parametrize(("item", "part"), [("documents", None), ("acceptance", None), ("seats_fixed", "list")])
+def test_a_part_belongs_to_a_row_with_parts_whatever_the_moment(item: str, part: str | None) -> None:
+    with pytest.raises(MalformedError, match="part"):
+        parse_command("confirm", {"rev": 5, "item": item, "part": part})
+
+
+def test_a_rev_that_never_was_and_a_cell_that_is_not_there_are_no_matter_of_form() -> None:
+    assert parse_command("board_person", {"rev": -1, "cell": 99}) == (-1, {"cell": 99})
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"kind": "holiday"},
+        {"destination": None, "destination_place": None},
+        {"cells": [{"cell": 1, "planned": 1, "supervision": False}] * 2},
         {"takeover": 1},
         {"women_on_board": None},
         {"order": {"number": "1", "valid_until": "2026-02-30"}},

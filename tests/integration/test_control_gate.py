@@ -149,9 +149,14 @@ def test_H08_notices_of_a_departure_survive_kills_and_keep_their_first_words(rig
     assert uplink.ask("receipt", stage="received", unit="astana-mp", **receipt)[0] == 200
     assert uplink.ask("receipt", stage="received", unit="astana-mp", **receipt)[0] == 200
     rig.end(signal.SIGKILL)
-    snapshot = rig.start().ask("snapshot")[1]
+    uplink = rig.start()
+    snapshot = uplink.ask("snapshot")[1]
     assert snapshot["phase"] == "under_way"
     assert {shown["recipient"]: shown["stage"] for shown in snapshot["notices"]}["astana-mp"] == "received"
+    told = {entry["row"]["id"]: entry["stage"] for entry in uplink.ask("feed")[1]["notices"]}
+    assert told[notice] == "received", "the uplink compares its digest until an officer has acknowledged"
+    assert uplink.ask("receipt", stage="acknowledged", unit="astana-mp", **{**receipt, "by": "Cpt. A"})[0] == 200
+    assert notice not in {entry["row"]["id"] for entry in rig.connect().ask("feed")[1]["notices"]}
 
 
 def test_H18_a_failing_disk_revokes_refuses_and_loses_nothing(rig: ControlRig) -> None:

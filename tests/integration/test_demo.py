@@ -69,6 +69,18 @@ def test_H06_a_killed_process_is_started_again_within_a_second(demo: Demo, name:
     assert until(answers, 20.0)
 
 
+def test_a_killed_bench_is_told_again_who_runs(demo: Demo) -> None:
+    pids = call("GET", demo.ready["bench"], "/api/v1/processes").body["pids"]
+    os.kill(int((Path(demo.ready["state_dir"]) / "pids" / "bench").read_text()), signal.SIGKILL)
+    assert until(lambda: call("GET", demo.ready["bench"], "/api/v1/processes").status == 0, 2.0)
+
+    def is_told() -> bool:
+        answer = call("GET", demo.ready["bench"], "/api/v1/processes")
+        return answer.status == 200 and set(answer.body["pids"]) == set(pids)
+
+    assert until(is_told, 10.0)
+
+
 @pytest.mark.parametrize("version", [4, 5])
 def test_the_broker_takes_anonymous_clients_of_both_mqtt_versions(demo: Demo, version: int) -> None:
     import paho.mqtt.client as mqtt

@@ -238,7 +238,7 @@ class Control:
                 owed = [
                     {"row": row, "stage": self.stages[row["id"]], "late_by_s": self.lateness.get(row["id"])}
                     for row in self.rows
-                    if row["type"] == "notice_recorded" and self.stages[row["id"]] not in ("received", "acknowledged")
+                    if row["type"] == "notice_recorded" and self.stages[row["id"]] != "acknowledged"
                 ]
                 head = {"seq": last["seq"], "hash": last["hash"]}
                 return 200, {"vehicle": VEHICLE, "boot_id": BOOT, "head": head, "cursor": self.cursor, "notices": owed}

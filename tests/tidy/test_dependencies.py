@@ -85,6 +85,12 @@ def test_only_control_opens_the_journal() -> None:
         assert "vehicle_agent.control.store" not in reached_from(start), start
 
 
+def test_desk_and_display_share_by_neutral_places_only() -> None:
+    for start, other in (("dispatch", "display"), ("display", "dispatch")):
+        reached = reached_from(f"vehicle_agent.{start}.run")
+        assert not {name for name in reached if name.startswith(f"vehicle_agent.{other}")}, start
+
+
 def test_wall_time_is_read_in_named_places_only() -> None:
     for module in under(*PRODUCTION):
         used = _wall_clocks(module)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from vehicle_agent.control.intake import Request
 from vehicle_agent.control.pending import ANSWER_WITHIN_S, Pending, Waiting
-from vehicle_agent.control.view import refusals_body
 from vehicle_agent.core.commands import Answer
 from vehicle_agent.core.events import Commissioned, PinLocked, PinWrong, SessionOpened
 from vehicle_agent.core.inputs import AtBroker, Command, Input, NoticeSending, Receipt
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from vehicle_agent.control.server import Client
 
 INPUTS_A_SCAN = 16  # receipts come in bursts after an outage; a scan stays a scan
-_OWED = ("recorded", "at_broker", "told_by_radio")
+_UNCONFIRMED = ("recorded", "at_broker", "told_by_radio")
+RECEIVED_TOLD_MAX = 64  # newest notices that wait for an officer's acknowledgement; the uplink needs their digests
 
 Tell = Callable[[Mapping[str, int]], None]
 
@@ -93,16 +93,16 @@ class Counter:
 
     def _command(self, request: Request) -> Command | None:
         if self._control.journal_problem() is not None:
-            self._answer(request, 409, refusals_body((refusal("journal_unavailable"),)))
+            self._answer(request, 409, self._control.refused(refusal("journal_unavailable")))
         elif request.fields["rev"] != self._control.view.rev:
-            self._answer(request, 409, refusals_body((refusal("stale_view"),)))
+            self._answer(request, 409, self._control.refused(refusal("stale_view")))
         else:
             return Command(request.fields["name"], request.fields["args"])
         return None
 
     def _settle_command(self, request: Request, answer: Answer) -> None:
         if answer.refusals:
-            self._answer(request, 409, refusals_body(answer.refusals))
+            self._answer(request, 409, self._control.refused(*answer.refusals))
             return
         body: dict[str, Any] = {"accepted": True, "rev": self._control.view.rev}
         if answer.warnings:
@@ -141,10 +141,11 @@ class Counter:
             return
         # Notices and head are of one moment, and durable: a notice is either listed here or follows as a row after
         # this head, and the uplink never signs what a power cut could take back.
+        notices = control.durable.notices
+        received = [notice for notice in notices if notice.reached == "received"][-RECEIVED_TOLD_MAX:]
         owed = {
-            notice.id: {"stage": notice.stage, "late_by_s": notice.late_by_s}
-            for notice in control.durable.notices
-            if notice.stage in _OWED
+            notice.id: {"stage": notice.reached, "late_by_s": notice.late_by_s}
+            for notice in (*received, *(notice for notice in notices if notice.reached in _UNCONFIRMED))
         }
         head = {"seq": control.durable_head.seq, "hash": control.durable_head.hash}
         body = {"vehicle": control.settings.vehicle, "boot_id": control.boot_id, "head": head}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import select
 import threading
 from typing import TYPE_CHECKING
 
@@ -26,6 +29,7 @@ class Devices:
         self._gnss: GnssReceiver | None = None
         self._radio: RadioStation | None = None
         self._fix: Fix | None = None
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # open as long as the process: threads write to it
         self._health: RadioHealth | None = None
         self._radio_reading: Radio | None = None
 
@@ -38,6 +42,14 @@ class Devices:
         for device in (self._gnss, self._radio):
             if device is not None:
                 device.stop()
+
+    def wait(self, span_s: float) -> bool:
+        """Sleep until a fix comes, which is True, or the time is over."""
+        if not select.select([self._wake], [], [], span_s)[0]:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        return True
 
     def fixes(self) -> list[Fix]:
         """Every epoch since the last call, oldest first."""
@@ -60,6 +72,9 @@ class Devices:
             self._radio_reading = None if health is None else core_radio(health)
         return self._radio_reading
 
+    def _has_fix(self) -> None:
+        os.eventfd_write(self._wake, 1)
+
     def _start(self) -> None:
         try:
             if self._gnss_table is not None:
@@ -67,7 +82,11 @@ class Devices:
 
                 table = self._gnss_table
                 gnss = GnssReceiver(
-                    str(table.port), table.baud, satellites_min=table.satellites_min, hdop_max=table.hdop_max
+                    str(table.port),
+                    table.baud,
+                    satellites_min=table.satellites_min,
+                    hdop_max=table.hdop_max,
+                    on_fix=self._has_fix,
                 )
                 gnss.start()
                 self._gnss = gnss

@@ -7,7 +7,6 @@ toggles, and the permit relay outside drops without any software.
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 from hw.rig import Rig, RigReading
@@ -23,12 +22,13 @@ from vehicle_agent.control.seen import WiresSeen
 from vehicle_agent.control.server import Server
 from vehicle_agent.control.sessions import Sessions
 from vehicle_agent.control.timing import SCAN_S, Timing
-from vehicle_agent.control.view import View
+from vehicle_agent.control.view import View, refusals_body
 from vehicle_agent.control.wiring import readings
 from vehicle_agent.core.decide import scan
 from vehicle_agent.core.events import ClockChanged, Envelope, Event, JournalRestarted, Started
 from vehicle_agent.core.evolve import evolve
 from vehicle_agent.core.inputs import Fix, Now, Press
+from vehicle_agent.core.interlock import Refusal
 from vehicle_agent.core.notices import wire_time
 from vehicle_agent.core.outputs import outputs
 from vehicle_agent.core.settings import Settings
@@ -76,6 +76,7 @@ class Control:
         self._counter = Counter(self, intake.requests)
         self._seen = WiresSeen()
         self._timing = Timing()
+        self._unkept: Fix | None = None  # newest valid fix since the last scan, for the ring of positions
         self._levels: dict[str, bool] = {}
         self._is_pulsed = False
         self._is_stopping = False
@@ -98,10 +99,12 @@ class Control:
             log.info("first complete scan %.2f s after the process began", self._timing.process_age_s())
             self.journal.start()
             self._devices.start()
-            next_s = self.clock.mono()
+            next_s = began_s = self.clock.mono()
             while not self._is_stopping:
-                next_s = self._timing.next_scan(next_s, self.clock.mono())
-                time.sleep(max(next_s - self.clock.mono(), 0.0))
+                next_s = self._timing.next_scan(next_s, began_s, self.clock.mono())
+                self._rest(next_s - SCAN_S / 2)
+                self._rig.glance(self.clock.mono())
+                self._rest(next_s)
                 began_s = self.clock.mono()
                 self._scan(began_s)
                 self._timing.add(self.clock.mono() - began_s)
@@ -129,6 +132,10 @@ class Control:
         """The contract's snapshot."""
         return self.view.body(self.trip, self.live, self._now)
 
+    def refused(self, *found: Refusal) -> dict[str, Any]:
+        """The body of a command's 409."""
+        return refusals_body(found, self.live, self._now)
+
     def wires_seen(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Input wires that were seen in both states since the start, and those that were not."""
         return self._seen.exercised()
@@ -145,11 +152,24 @@ class Control:
             **self._timing.figures(),
         }
 
-    def _scan(self, at_s: float) -> None:
-        reading = self._rig.read(at_s)
+    def _rest(self, until_s: float) -> None:
+        """Sleep. A fix that comes meanwhile is passed on at once; the core sees it in the next scan as ever."""
+        while (left_s := until_s - self.clock.mono()) > 0.0:
+            if self._devices.wait(left_s):
+                self._take_fixes()
+
+    def _take_fixes(self) -> None:
         fixes = self._devices.fixes()
         for fix in fixes:
             self.clock.feed(fix)
+            if fix.valid and self._is_serving and self.server.watchers:
+                self.server.push("fix", self._fix_body(fix), is_fed)
+        if fixes and fixes[-1].valid:
+            self._unkept = fixes[-1]
+
+    def _scan(self, at_s: float) -> None:
+        reading = self._rig.read(at_s)
+        self._take_fixes()
         change = self.clock.tick(at_s)
         self._wall = self.clock.now(at_s)
         self._now = self._make_now(at_s, self._wall)
@@ -164,9 +184,9 @@ class Control:
         self._counter.pending.expire(at_s)
         self.view.follow(self.trip, self.live, self.journal.head.seq)
         self._seen.add(reading)
-        self._keep(fixes, at_s)
+        self._keep(at_s)
         if self._is_serving:
-            self._tell(fixes, at_s)
+            self._tell(at_s)
         self._look_after(at_s)
 
     def _decide(self, reading: RigReading, at_s: float) -> None:
@@ -200,12 +220,12 @@ class Control:
             self.view.follow(self.trip, self.live, self.journal.head.seq)  # an answer names the rev after its command
             self._counter.settle(step.answers[len(presses) :])
 
-    def _keep(self, fixes: list[Fix], at_s: float) -> None:
+    def _keep(self, at_s: float) -> None:
         """One live fix a second for the ring of positions."""
-        if not fixes or not fixes[-1].valid or not self.is_live or at_s - self._position_at_s < POSITION_S:
+        fix, self._unkept = self._unkept, None
+        if fix is None or not self.is_live or at_s - self._position_at_s < POSITION_S:
             return
         self._position_at_s = at_s
-        fix = fixes[-1]
         self.journal.add_position(
             {
                 "at": wire_time(self._now.utc),
@@ -223,12 +243,9 @@ class Control:
             }
         )
 
-    def _tell(self, fixes: list[Fix], at_s: float) -> None:
+    def _tell(self, at_s: float) -> None:
         if not self.server.watchers:
             return
-        for fix in fixes:
-            if fix.valid:
-                self.server.push("fix", self._fix_body(fix), is_fed)
         news = self.view.news(self.trip, self.live, self._now)
         if news is not None:
             self.server.push("snapshot", news, is_looking)

@@ -26,12 +26,16 @@ class Timing:
         self._overruns = 0
         self._young_at_s = self._full_at_s = 0.0
 
-    def next_scan(self, planned_s: float, now_s: float) -> float:
-        """When the next scan is due. One that is a whole period late is left out, and counted."""
+    def next_scan(self, planned_s: float, began_s: float, now_s: float) -> float:
+        """When the next scan is due. One that is a whole period late is left out, and counted.
+
+        After that the timetable begins anew, a period after the last scan began: two samples at one moment, when the
+        process has just been woken, would count twice against a wire that had no time to move.
+        """
         due_s = planned_s + SCAN_S
         if now_s > due_s + SCAN_S:
             self._overruns += 1
-            return now_s
+            return max(now_s, began_s + SCAN_S)
         return due_s
 
     def add(self, duration_s: float) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 
 from vehicle_agent.core.inputs import Now
 from vehicle_agent.core.interlock import Refusal
+from vehicle_agent.core.notices import wire_time
 from vehicle_agent.core.settings import Settings
 from vehicle_agent.core.snapshot import snapshot, view_key
 from vehicle_agent.core.state import Live, Trip
 
 REVISIONS_A_ROW = 2**20  # more changes than this between two rows, and the next start could repeat a rev
 BUILD_EVERY_S = 0.1
-LOOK_EVERY_S = 0.5  # what changes without a mark (a signal's strength) is shown within this
+LOOK_EVERY_S = 0.5  # what changes without a mark (a signal's strength, a position) is shown within this
 
 _UNCONNECTED: dict[str, Any] = {
     "connected": False,
@@ -100,9 +101,8 @@ class View:
         )
 
     def _marks(self, live: Live) -> tuple[object, ...]:
-        fix_at_s = live.fix.at_s if live.fix is not None else None
         link = (self.uplink["connected"], self.uplink["pending_notices"])
-        return (self.rev, fix_at_s, live.level("permit_readback"), live.motion, link)
+        return (self.rev, live.level("permit_readback"), live.motion, link)
 
 
 def refusal_text(code: str, item: str | None) -> str:
@@ -112,8 +112,8 @@ def refusal_text(code: str, item: str | None) -> str:
     return texts.refusal("en", code, item, unit=item)
 
 
-def refusals_body(found: Sequence[Refusal]) -> dict[str, Any]:
-    """The body of a command's 409."""
+def refusals_body(found: Sequence[Refusal], live: Live, now: Now) -> dict[str, Any]:
+    """The body of a command's 409; its refusals look like the snapshot's, so a lasting one says since when it lasts."""
     return {
         "accepted": False,
         "refusals": [
@@ -121,6 +121,7 @@ def refusals_body(found: Sequence[Refusal]) -> dict[str, Any]:
                 "code": reason.code,
                 "rule": reason.rule,
                 "item": reason.item,
+                "since": wire_time(live.refusal_since.get((reason.code, reason.item), now.utc)),
                 "text": refusal_text(reason.code, reason.item),
             }
             for reason in found

@@ -104,7 +104,7 @@ def _doors(trip: Trip, live: Live, settings: Settings) -> set[Cause]:
 def _movement(trip: Trip, live: Live, now: Now, settings: Settings) -> set[Cause]:
     is_moving = live.motion == "moving"
     if trip.phase in ("arrived", "unloading"):
-        return {("moved_unpermitted", None)} if is_moving and trip.aboard > 0 else set()
+        return {("moved_unpermitted", None)} if is_moving else set()
     if trip.phase != "under_way" or trip.departure is None:
         return set()
     is_out = trip.halt is not None and any(trip.halt.out.values())

@@ -131,7 +131,7 @@ def _stage(number: str, stage: str, fold: _Fold) -> Answer:
     notice = notices.find(fold.trip, number)
     if notice is None:
         return Answer(refusals=(refusal("unknown_item", number),))
-    is_news = notices.RANK[stage] > notices.RANK[notice.stage]
+    is_news = notices.RANK[stage] > notices.RANK[notice.reached]
     at = notices.wire_time(fold.now.utc)
     return Answer(events=(ev.NoticeStage(number, stage, at=at),)) if is_news else Answer()
 

@@ -165,14 +165,14 @@ def _boarding_finished(trip: Trip, at: ev.Envelope, _: ev.BoardingFinished) -> T
 
 
 def _trip_secured(trip: Trip, at: ev.Envelope, _: ev.TripSecured) -> Trip:
-    return replace(trip, phase="secured")
+    return replace(trip, phase="secured", report=None)  # used up: nobody boards after this
 
 
 def _departed(trip: Trip, at: ev.Envelope, event: ev.Departed) -> Trip:
     left = Departure(
         at.at_s, at.at_utc, at.source, at.uncertainty_s, at.boot_id, event.secured, event.checks, event.position
     )
-    return replace(trip, phase="under_way", is_open=False, departure=left)
+    return replace(trip, phase="under_way", is_open=False, report=None, departure=left)
 
 
 def _halt_logged(trip: Trip, at: ev.Envelope, event: ev.HaltLogged) -> Trip:
@@ -230,10 +230,15 @@ def _notice_first_sent(trip: Trip, at: ev.Envelope, event: ev.NoticeFirstSent) -
 
 def _notice_stage(trip: Trip, at: ev.Envelope, event: ev.NoticeStage) -> Trip:
     def change(notice: Notice) -> Notice:
-        told_by = event.by or "commander" if event.stage == "told_by_radio" else notice.told_by
-        if RANK[event.stage] <= RANK[notice.stage]:
-            return replace(notice, told_by=told_by)
-        return replace(notice, stage=event.stage, at=event.at, by=event.by, post=event.post, told_by=told_by)
+        if event.stage == "told_by_radio":
+            notice = replace(notice, told_by=event.by or "commander")
+            is_news = notice.stage != "acknowledged"  # a call after the unit's receipt is news, and no step back
+        else:
+            is_news = RANK[event.stage] > RANK[notice.reached]
+            notice = replace(notice, is_received=notice.is_received or RANK[event.stage] >= RANK["received"])
+        if not is_news:
+            return notice
+        return replace(notice, stage=event.stage, at=event.at, by=event.by, post=event.post)
 
     return _with_notice(trip, event.notice, change)
 

@@ -27,16 +27,17 @@ def refusal(code: str, item: str | None = None, rule: str | None = None) -> Refu
 
 
 _ROW_CODES = {"failed": "item_failed", "expired": "item_expired"}
-_OPENABLE = ("checking", "boarding", "securing")
 _EQUIPMENT_CODES = {"fault": "equipment_fault", "stale": "equipment_stale", "unknown": "equipment_unknown"}
 
 
 def refusals(trip: Trip, live: Live, at_s: float, settings: Settings) -> tuple[Refusal, ...]:
-    """Every reason against boarding at monotonic time `at_s`; what revokes it while it is open."""
+    """Every reason against boarding at monotonic time `at_s`; what revokes it while it is open.
+
+    `wrong_phase` is only an answer to a command: once secured or departed the driver's report is used up, so that
+    there is always `driver_not_ready`.
+    """
     if trip.phase in ("no_trip", "closed"):
         return (refusal("no_trip"),)
-    if trip.phase not in _OPENABLE:
-        return (refusal("wrong_phase"),)
     found = [*_start(trip, at_s, settings)] if not trip.is_open else []
     found.extend(_running(trip, live, settings))
     return tuple(found)
@@ -118,4 +119,4 @@ def has_valid_report(trip: Trip, at_s: float, settings: Settings) -> bool:
 def is_order_valid(valid_until: str, now_utc: datetime) -> bool:
     """Rule 12.1: the order holds to the end of its last day, by the Republic's time. Raises ValueError for no date."""
     last_day = datetime.combine(datetime.fromisoformat(valid_until).date(), time.min, rules.LOCAL_TIME)
-    return now_utc < last_day + timedelta(days=1)
+    return now_utc - timedelta(days=1) < last_day  # the last day may be the calendar's last

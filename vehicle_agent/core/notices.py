@@ -97,7 +97,7 @@ def receipt_stage(notice: Notice, receipt: Receipt) -> NoticeStage | None:
     """What a unit's own receipt adds; None when it adds nothing, or comes from somebody else."""
     if receipt.unit != notice.record.recipient or receipt.stage not in ("received", "acknowledged"):
         return None
-    if RANK[receipt.stage] <= RANK[notice.stage]:
+    if RANK[receipt.stage] <= RANK[notice.reached]:
         return None
     return NoticeStage(notice.id, receipt.stage, receipt.by, receipt.post, receipt.at, receipt.sha256)
 
@@ -105,7 +105,7 @@ def receipt_stage(notice: Notice, receipt: Receipt) -> NoticeStage | None:
 def is_overdue(notice: Notice, now: Now, settings: Settings) -> bool:
     """Nobody there has confirmed in time: tell them by radio. The sending unit only has to have received its own."""
     enough = "received" if notice.record.recipient == settings.origin else "acknowledged"
-    if notice.told_by is not None or RANK[notice.stage] >= RANK[enough]:
+    if notice.told_by is not None or RANK[notice.reached] >= RANK[enough]:
         return False
     if notice.boot_id == now.boot_id:
         return now.mono_s - notice.recorded_s > settings.confirm_within_s

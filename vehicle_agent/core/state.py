@@ -83,10 +83,16 @@ class Notice:
     post: str | None = None
     late_by_s: float | None = None
     told_by: str | None = None
+    is_received: bool = False  # the unit's own receipt is recorded, whatever was told by radio since
 
     @property
     def id(self) -> str:
         return self.record.notice
+
+    @property
+    def reached(self) -> str:
+        """The stage by receipts: a call by radio does not undo that the unit has it."""
+        return "received" if self.is_received and self.stage == "told_by_radio" else self.stage
 
 
 @dataclass(frozen=True, slots=True)

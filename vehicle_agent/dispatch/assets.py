@@ -10,12 +10,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-import vehicle_agent.display
 from vehicle_agent import texts
+from vehicle_agent.web import FONTS
 
 STATIC = Path(__file__).parent / "static"
 TEXTS = Path(__file__).parent / "texts"
-FONTS = Path(vehicle_agent.display.__path__[0]) / "static" / "fonts"  # one set of Kazakh letters for both pages
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -252,6 +252,7 @@ class Desk:
             source=unit_source(about.unit),
             data={"notice": notice, "sha256": about.sha256, "stage": stage.value, "by": by, "post": post, "at": at},
             time=at,
+            subject=about.trip or None,
         )
         return Receipt(notice, stage.value, about.unit, about.vehicle, jws.sign(event.to_bytes(), signer))
 

@@ -15,8 +15,9 @@ from vehicle_agent.dispatch import clock
 BOM = "\ufeff"  # without it the usual spreadsheet takes Kazakh letters for another encoding
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
+# The byte order mark sticks to the first name in simple readers: no name that the contract has stands there.
 COLUMNS = (
-    *("received_at", "received_local", "unit", "vehicle", "kind", "departed_at", "departed_local", "arrived_at"),
+    *("received_local", "received_at", "unit", "vehicle", "kind", "departed_at", "departed_local", "arrived_at"),
     *("arrived_local", "late_by_s", "time_source", "time_uncertainty_s", "origin", "intermediate", "destination"),
     *(
         "secured",

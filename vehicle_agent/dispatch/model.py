@@ -60,6 +60,7 @@ class Head:
 
     unit: str
     vehicle: str
+    trip: str
     sha256: str
     stage: Stage
 

@@ -31,10 +31,10 @@ from vehicle_agent.dispatch.model import Reason, Refusal
 from vehicle_agent.dispatch.register import Register
 from vehicle_agent.dispatch.store import Store
 from vehicle_agent.dispatch.web import Parts, build
-from vehicle_agent.display.guard import Guard
 from vehicle_agent.messages.jws import FileSigner
 from vehicle_agent.messages.limits import MessageError
 from vehicle_agent.notify import notify
+from vehicle_agent.web.guard import Guard
 
 log = logging.getLogger(__name__)
 

@@ -170,9 +170,9 @@ class Store:
 
     def notice_head(self, notice: str) -> Head | None:
         """What a receipt for this notice needs, or None if it is not in the register."""
-        sql = "select unit, vehicle, sha256, stage from notices where id = ?"
+        sql = "select unit, vehicle, trip, sha256, stage from notices where id = ?"
         found = self._db.execute(sql, (notice,)).fetchone()
-        return Head(found[0], found[1], found[2], Stage(found[3])) if found else None
+        return Head(found[0], found[1], found[2], found[3], Stage(found[4])) if found else None
 
     def add_receipt(self, receipt: Receipt, made_at: str) -> None:
         """Store a receipt; from now on it is owed until the broker has it."""

@@ -50,12 +50,12 @@ Post = Annotated[str, AfterValidator(lambda text: _officer(text) if text.strip()
 
 
 class Signature(BaseModel):
-    """Who presses: the person's name and the post held."""
+    """Who presses: the person's name, and the post held where it is told."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     by: Officer
-    post: Post
+    post: Post | None = None
 
 
 class SeenSignature(Signature):

@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 
 from vehicle_agent.control_client import Body, ControlClient
 from vehicle_agent.display.assets import Assets
-from vehicle_agent.display.guard import Guard
 from vehicle_agent.display.hub import Hub
 from vehicle_agent.display.relay import Relay, parse_json
+from vehicle_agent.web.guard import Guard
 
 COOKIE = "commander"
 SESSION_S = 43200  # the contract's 12 h, should control not say

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from vehicle_agent import texts
+from vehicle_agent.web import FONTS
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -31,6 +32,7 @@ class Assets:
             for file in sorted(STATIC.rglob("*"))
             if file.is_file() and file.suffix in TYPES
         }
+        self._files |= {f"fonts/{file.name}": file for file in FONTS.glob("*.woff2")}
         self._files |= {f"texts/{language}.json": texts.FOLDER / f"{language}.json" for language in texts.LANGUAGES}
 
     def response(self, name: str, headers: Mapping[str, str]) -> Response:

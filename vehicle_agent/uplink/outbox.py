@@ -62,7 +62,7 @@ class Outbox:
         for entry in entries:
             self.add(entry["row"], now_s, stage=str(entry["stage"]), late_by_s=entry["late_by_s"])
         for owed in before.values():
-            # Received but not acknowledged may be missing in the list; its digest is still needed for the next receipt.
+            # The list ends with the newest that wait for an officer; the digest of an older one is still needed.
             if owed.is_received:
                 self._owed.setdefault(owed.notice, owed)
             if owed.notice in self._owed:
@@ -158,12 +158,13 @@ class Outbox:
             owed.in_flight_since_s = None
 
     def connected(self, now_s: float) -> None:
-        """A new connection: everything unconfirmed at once, and once more what waits for an officer's acknowledgement.
+        """A new connection: everything unconfirmed at once.
 
-        A receipt that was published while we were away is gone; a desk answers known bytes with its stored receipt.
+        What a unit has confirmed is not sent again: a desk repeats a receipt that we missed when it sees us come back.
         """
         for owed in self._owed.values():
-            owed.in_flight_since_s, owed.due_s, owed.delay_s = None, now_s, self._first_s
+            owed.in_flight_since_s, owed.delay_s = None, self._first_s
+            owed.due_s = float("inf") if owed.is_received else now_s
 
     @property
     def pending(self) -> tuple[Owed, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vehicle_agent.messages.events import CloudEvent, parse_time, unix_ms, uuid7, vehicle_source
@@ -40,7 +40,7 @@ def concerns_dispatch(row: Mapping[str, Any]) -> bool:
 
 
 def row_event(vehicle: str, row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> CloudEvent:
-    """The event for a row of which `concerns_dispatch` holds; its id and sequence are the row's.
+    """The event for a row of which `concerns_dispatch` holds; its id (but of a new notice) and sequence are the row's.
 
     `known` maps an alarm's or a notice's id to what its first row said: later rows name the id only.
     """
@@ -65,8 +65,11 @@ def row_event(vehicle: str, row: Mapping[str, Any], known: Mapping[str, Mapping[
             content = _notice_stage(row, known)
         case _:
             content = {"item": data["item"], "reason": code_or_none(data.get("reason"))}
+    # The row of a new notice is told twice: to its recipient under the row's own id, and here. One id names one event.
+    is_told_twice = row["type"] == "notice_recorded"
+    identifier = event_id(row["at"], vehicle, "notice_stage", row["id"]) if is_told_twice else row["id"]
     return CloudEvent(
-        row["id"], kind, vehicle_source(vehicle), content, row["at"], subject=row["trip"], sequence=row["seq"]
+        identifier, kind, vehicle_source(vehicle), content, row["at"], subject=row["trip"], sequence=row["seq"]
     )
 
 
@@ -132,23 +135,41 @@ def position_event(vehicle: str, fix: Mapping[str, Any], trip: str | None) -> Cl
     )
 
 
+def track_event(vehicle: str, fixes: Sequence[Mapping[str, Any]], trip: str | None) -> CloudEvent:
+    """Older fixes of one trip, oldest first; its time is that of the newest."""
+    names = ("at", "latitude_deg", "longitude_deg", "speed_mps", "course_deg", "mode", "trusted")
+    data = {"historical": True, "fixes": [[fix[name] for name in names] for fix in fixes]}
+    first, last = fixes[0], fixes[-1]
+    detail = (first["mono_s"], last["mono_s"], len(fixes))
+    return CloudEvent(
+        event_id(last["at"], vehicle, "track", detail), "track", vehicle_source(vehicle), data, last["at"], subject=trip
+    )
+
+
 def session_event(
-    vehicle: str, *, is_online: bool, reason: str | None, software: str, feed: Mapping[str, Any] | None, at: str | None
+    vehicle: str,
+    *,
+    is_online: bool,
+    reason: str | None,
+    software: str,
+    boot_id: str | None,
+    head: Mapping[str, Any] | None,
+    at: str | None,
+    made_at: str | None,
 ) -> CloudEvent:
-    """Birth, death, or (without a time) the last will. `feed` is control's answer, None while control has not been
-    seen."""
-    head = feed["head"] if feed else None
+    """Birth, death, or (without a time) the last will. `boot_id` and the journal's `head` are None while control has
+    not been seen."""
     data = {
         "online": is_online,
         "reason": reason,
         "software": software,
         "schema_version": SCHEMA_VERSION,
-        "boot_id": feed["boot_id"] if feed else None,
+        "boot_id": boot_id,
         "journal": {"seq": head["seq"], "hash": head["hash"]} if head else None,
     }
     # The will's moment is unknown when it is written; an id needs a time all the same.
     return CloudEvent(
-        event_id(at or "1970-01-01T00:00:00Z", vehicle, "session", repr(data)),
+        event_id(at or made_at or "1970-01-01T00:00:00Z", vehicle, "session", repr(data)),
         "session",
         vehicle_source(vehicle),
         data,

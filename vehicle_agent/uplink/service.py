@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from vehicle_agent.control_client import ControlClient, Push
@@ -20,41 +19,31 @@ from vehicle_agent.notify import notify
 from vehicle_agent.uplink import projection
 from vehicle_agent.uplink.dialler import Dialler
 from vehicle_agent.uplink.eventlog import Entry, EventLog
+from vehicle_agent.uplink.fixes import Fixes, Send
+from vehicle_agent.uplink.flights import Flight, Flights
 from vehicle_agent.uplink.intake import Intake, Known
 from vehicle_agent.uplink.link import Acked, Arrived, Connected, Link, Lost, Will
 from vehicle_agent.uplink.link import Event as LinkEvent
 from vehicle_agent.uplink.options import Options
 from vehicle_agent.uplink.outbox import Outbox, Owed
-from vehicle_agent.uplink.positions import WINDOW as POSITIONS_IN_FLIGHT_MAX
+from vehicle_agent.uplink.presence import Presence
 from vehicle_agent.uplink.reports import Reports
 from vehicle_agent.uplink.stateboard import StateBoard
+from vehicle_agent.uplink.track import Kept
 from vehicle_agent.uplink.walltime import WallTime
 
 log = logging.getLogger(__name__)
 
-PUBACK_TIMEOUT_S = 20.0  # a broker that answers pings but no message is no broker
 REPORT_INTERVAL_S = 5.0
 CONTROL_ALIVE_S = 3 * REPORT_INTERVAL_S
 TICK_S = 1.0  # longest pause of the loop, within half of the watchdog's 5 s
 MOMENT_S = 0.05  # shortest pause: what cannot be sent now must not spin the loop
 PREPARING_S = 2.0
 REFEED_S = 0.5  # control that is just starting says so at once
+FIRST_FEED_S = 3.0  # the first dialling waits so long for control: the last will names boot and journal
 GOODBYE_S = 1.0  # for the death message to reach the broker
 FAULT_LOG_S = 10.0
-BAD_DATA = (
-    KeyError,
-    TypeError,
-    ValueError,
-)  # what content that is not as agreed can raise; MessageError is a ValueError
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A message that the broker has not answered yet."""
-
-    kind: str
-    since_s: float
-    subject: Owed | Entry | None = None
+BAD_DATA = (KeyError, TypeError, ValueError)  # raised by content that is not as agreed; MessageError is a ValueError
 
 
 class Uplink:
@@ -66,6 +55,8 @@ class Uplink:
         self._client = client
         self._outbox = Outbox(signer, options.resend_first_s, options.resend_max_s)
         self._events = EventLog()
+        self._fixes = Fixes(options.vehicle, options.rate)
+        self._presence = Presence(options.vehicle, options.software)
         self._reports = Reports(client)
         self._wall = WallTime()
         self._known = Known()
@@ -75,10 +66,10 @@ class Uplink:
         self._wake = asyncio.Event()
         self._said_goodbye = asyncio.Event()
         self._wants_feed = False
-        self._flying: dict[int, _Flight] = {}
+        self._flights = Flights()
         self._feed: Mapping[str, Any] | None = None
+        self._fed = asyncio.Event()
         self._snapshot: Mapping[str, Any] | None = None
-        self._is_born = False
         self._reported_cursor = 0
         self._reported: Mapping[str, Any] = {}
         self._reported_s = float("-inf")
@@ -87,7 +78,7 @@ class Uplink:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then say goodbye to the broker. An unforeseen exception ends it all: systemd starts us
         anew."""
-        parts = (self._listen(), self._dialler.run(), self._reports.run(), self._loop(), stop.wait())
+        parts = (self._listen(), self._dial(), self._reports.run(), self._loop(), stop.wait())
         tasks = [asyncio.create_task(part) for part in parts]
         notify("READY=1")
         try:
@@ -104,6 +95,12 @@ class Uplink:
 
     # Control's side.
 
+    async def _dial(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_FEED_S):
+                await self._fed.wait()
+        await self._dialler.run()
+
     async def _listen(self) -> None:
         while True:
             self._wants_feed = False
@@ -114,7 +111,8 @@ class Uplink:
                         self._on_push(push, time.monotonic())
                     except BAD_DATA as error:
                         self._complain(f"control's {push.kind} is not understood: {error!r}")
-                    self._wake.set()
+                    if push.kind != "fix":  # a fix went out by itself, and nothing else is due because of it
+                        self._wake.set()
                     if self._wants_feed:
                         break
             await asyncio.sleep(REFEED_S)
@@ -138,9 +136,10 @@ class Uplink:
         if feed["vehicle"] != self._vehicle:
             raise ValueError(f"control is vehicle {feed['vehicle']}, the uplink {self._vehicle}")
         self._feed = feed
+        self._presence.fed(feed)
+        self._fed.set()
         self._reported_cursor = feed["cursor"]
         self._reported_s = float("-inf")
-        self._is_born = False  # the birth message carries the journal's head
         self._events.restart(feed["cursor"], feed["head"]["seq"])
         for entry in feed["notices"]:
             self._known.remember(entry["row"]["id"], entry["row"]["data"])
@@ -163,6 +162,7 @@ class Uplink:
         if self._feed is None:
             return
         data = row["data"]
+        self._presence.saw(row)
         match row["type"]:
             case "notice_recorded":
                 self._known.remember(row["id"], data)
@@ -179,39 +179,43 @@ class Uplink:
             self._outbox.release()
 
     def _on_fix(self, fix: Mapping[str, Any], now_s: float) -> None:
-        link, rate = self._dialler.link, self._options.rate
-        flying = sum(flight.kind == "position" for flight in self._flying.values())
-        if link is None or flying >= POSITIONS_IN_FLIGHT_MAX or not rate.is_due(fix, now_s):
-            return
-        event = projection.position_event(self._vehicle, fix, projection.trip_of(self._snapshot))
-        if self._send(link, _Flight("position", now_s), self._topic("position"), event.to_bytes()):
-            rate.sent(fix, now_s)
+        link = self._dialler.link
+        send = self._fix_sender(link, now_s) if link is not None else None
+        self._fixes.take(fix, projection.trip_of(self._snapshot), now_s, send)
+
+    def _fix_sender(self, link: Link, now_s: float) -> Send:
+        def send(channel: str, payload: bytes, kept: Kept | None) -> bool:
+            return self._flights.send(link, Flight(channel, now_s, kept), self._topic(channel), payload)
+
+        return send
 
     # The broker's side.
 
     def _make_link(self, post: Callable[[Link, LinkEvent], None], is_v5: bool) -> Link:
-        will = Will(self._topic("session"), self._session(is_online=False, reason="lost", at=None))
+        will = Will(self._topic("session"), self._presence.will(self._wall.text(time.monotonic())))
         return Link(self._options.address, will, topics.receipt_filter(self._vehicle), post, is_v5=is_v5)
 
     def _on_link(self, event: LinkEvent) -> None:
         now_s = time.monotonic()
         match event:
             case Connected():
-                self._is_born = False
+                self._presence.is_born = False
                 self._state.connected()
                 self._outbox.connected(now_s)
-                self._options.rate.connected()
+                self._fixes.connected()
             case Lost():
-                self._flying.clear()
+                self._fixes.connection_lost()
+                self._flights.connection_lost()
                 self._events.connection_lost()
             case Acked():
                 self._on_acked(event, now_s)
             case Arrived():
                 self._on_arrived(event, now_s)
-        self._wake.set()
+        if not isinstance(event, Acked):
+            self._wake.set()
 
     def _on_acked(self, acked: Acked, now_s: float) -> None:
-        flight = self._flying.pop(acked.mid, None)
+        flight = self._flights.landed(acked.mid)
         if flight is None:
             return
         if not acked.is_ok:
@@ -224,8 +228,15 @@ class Uplink:
                     self._reports.put(f"at_broker {owed.notice}", "at_broker", {"notice": owed.notice})
             case Entry() as entry:
                 self._events.answered(entry, now_s, is_ok=acked.is_ok)
-        if flight.kind == "goodbye":
-            self._said_goodbye.set()
+            case Kept() as kept:
+                self._fixes.live_answered(kept)
+        match flight.kind:
+            case "track":
+                self._fixes.track_answered(now_s, is_ok=acked.is_ok)
+            case "goodbye":
+                self._said_goodbye.set()
+        if flight.kind != "position":
+            self._wake.set()
 
     def _on_arrived(self, arrived: Arrived, now_s: float) -> None:
         receipt = self._intake.take(arrived, now_s)
@@ -238,13 +249,6 @@ class Uplink:
 
         fields = {name: getattr(receipt, name) for name in ("notice", "stage", "by", "post", "at", "sha256", "unit")}
         self._reports.put(f"receipt {receipt.notice} {receipt.stage}", "receipt", fields, answered)
-
-    def _send(self, link: Link, flight: _Flight, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        mid = link.publish(topic, payload, retain=retain)
-        if mid is None:
-            return False
-        self._flying[mid] = flight
-        return True
 
     # What is due.
 
@@ -267,9 +271,9 @@ class Uplink:
     def _pump(self, now_s: float) -> None:
         link = self._dialler.link
         if link is not None:
-            if any(now_s - flight.since_s > PUBACK_TIMEOUT_S for flight in self._flying.values()) or not link.is_alive:
+            if self._flights.is_overdue(now_s) or not link.is_alive:
                 self._dialler.drop("no answer to a message")
-            for send in (self._send_notices, self._send_birth, self._send_state, self._send_events):
+            for send in (self._send_notices, self._send_birth, self._send_state, self._send_events, self._send_track):
                 try:  # one kind of content that is not as agreed must not keep the others from going out
                     send(link, now_s)
                 except BAD_DATA as error:
@@ -284,7 +288,7 @@ class Uplink:
                 self._ask_lateness(owed, now_s)
                 continue
             topic = topics.notice_topic(owed.recipient, self._vehicle)
-            if self._send(link, _Flight("notice", now_s, owed), topic, owed.message):
+            if self._flights.send(link, Flight("notice", now_s, owed), topic, owed.message):
                 self._outbox.published(owed, now_s)
 
     def _ask_lateness(self, owed: Owed, now_s: float) -> None:
@@ -307,19 +311,21 @@ class Uplink:
 
     def _send_birth(self, link: Link, now_s: float) -> None:
         at = self._wall.text(now_s)
-        if self._is_born or at is None:
+        if self._presence.is_born or at is None:
             return
-        payload = self._session(is_online=True, reason=None, at=at)
-        self._is_born = self._send(link, _Flight("birth", now_s), self._topic("session"), payload, retain=True)
+        flight = Flight("birth", now_s)
+        self._presence.is_born = self._flights.send(
+            link, flight, self._topic("session"), self._presence.birth(at), retain=True
+        )
 
     def _send_state(self, link: Link, now_s: float) -> None:
         at = self._wall.text(now_s)
-        if self._snapshot is None or at is None or any(flight.kind == "state" for flight in self._flying.values()):
+        if self._snapshot is None or at is None or self._flights.has("state"):
             return
         is_control_alive = now_s - self._reports.last_answer_s < CONTROL_ALIVE_S
         event = self._state.due(self._snapshot, self._figures(now_s), at, now_s, is_control_alive=is_control_alive)
         if event is not None:
-            self._send(link, _Flight("state", now_s), self._topic("state"), event.to_bytes(), retain=True)
+            self._flights.send(link, Flight("state", now_s), self._topic("state"), event.to_bytes(), retain=True)
 
     def _send_events(self, link: Link, now_s: float) -> None:
         # A notice that control is just preparing goes before a backlog; a control that hangs holds up nothing for long.
@@ -333,18 +339,24 @@ class Uplink:
                 log.error("row %d cannot be published: %r", entry.seq, error)
                 self._events.answered(entry, now_s, is_ok=True)
                 continue
-            entry.is_in_flight = self._send(link, _Flight("event", now_s, entry), self._topic("events"), payload)
+            entry.is_in_flight = self._flights.send(link, Flight("event", now_s, entry), self._topic("events"), payload)
+
+    def _send_track(self, link: Link, now_s: float) -> None:
+        # Last of all: a batch on a slow line must not stand before a notice or an event.
+        if not self._events.is_empty or any(not owed.is_at_broker for owed in self._outbox.pending):
+            return
+        self._fixes.send_track(now_s, self._fix_sender(link, now_s))
 
     def _figures(self, now_s: float) -> dict[str, Any]:
         """Contract's `uplink` but for `connected`, which goes without saying in a message of ours."""
         boot_id = self._feed["boot_id"] if self._feed else ""
         pending = self._outbox.pending
-        flying = [flight for flight in self._flying.values() if flight.kind == "position"]
         ages = [self._wall.age_s(owed.row, boot_id, now_s) for owed in pending]
-        ages += [now_s - flight.since_s for flight in flying]
+        if self._fixes.oldest_s is not None:
+            ages.append(max(0.0, now_s - self._fixes.oldest_s))
         return {
             "pending_notices": len(pending),
-            "pending_positions": len(flying),
+            "pending_positions": self._fixes.waiting,
             "oldest_pending_s": round(max(ages), 1) if ages else None,
         }
 
@@ -367,8 +379,8 @@ class Uplink:
         link, now_s = self._dialler.link, time.monotonic()
         if link is None:
             return
-        payload = self._session(is_online=False, reason="stopped", at=self._wall.text(now_s))
-        if self._send(link, _Flight("goodbye", now_s), self._topic("session"), payload, retain=True):
+        payload = self._presence.death(self._wall.text(now_s))
+        if self._flights.send(link, Flight("goodbye", now_s), self._topic("session"), payload, retain=True):
             try:
                 async with asyncio.timeout(GOODBYE_S):
                     await self._said_goodbye.wait()
@@ -380,11 +392,6 @@ class Uplink:
 
     def _topic(self, channel: str) -> str:
         return topics.vehicle_topic(self._vehicle, channel)
-
-    def _session(self, *, is_online: bool, reason: str | None, at: str | None) -> bytes:
-        return projection.session_event(
-            self._vehicle, is_online=is_online, reason=reason, software=self._options.software, feed=self._feed, at=at
-        ).to_bytes()
 
     def _complain(self, text: str) -> None:
         now_s = time.monotonic()

@@ -78,7 +78,7 @@ function troubles(row) {
   if (more > 0) list.append(make("li", "quiet", text("and_more", { n: more })));
   for (const [code, equipment] of Object.entries(row.equipment)) {
     if (equipment.status === "working") continue;
-    const reason = equipment.reason ? ` (${word("loop", equipment.reason)})` : "";
+    const reason = equipment.reason ? ` (${word("reason", equipment.reason)})` : "";
     const kind = equipment.status === "fault" ? "warning" : "stale";
     list.append(make("li", kind, make("span", "sign", kind === "warning" ? "▲" : "?"), `${item(code)}: ${word("equipment", equipment.status)}${reason}`));
   }
@@ -110,7 +110,7 @@ export function eventLine(row) {
   const { data } = row;
   const what = {
     phase: () => word("phase", data.phase),
-    alarm: () => `${alarm(data.code, data.item)} (${word("alarm_state", data.state ?? "")})`,
+    alarm: () => `${alarm(data.code, data.item)} (${word("alarm_state", data.change === "raised" ? "unacknowledged" : data.change)})`,
     fallback: () => item(data.item),
     notice_stage: () => `${data.kind ? `${word("notice", data.kind)}: ` : ""}${word("stage", data.stage)}${data.by ? ` (${[data.by, data.post].filter(Boolean).join(", ")})` : ""}`,
   }[row.kind];

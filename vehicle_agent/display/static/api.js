@@ -3,8 +3,9 @@
 import { live, reload } from "./live.js";
 
 const TIMEOUT_MS = 5000;
+const NEEDS_PIN = Symbol("needs the commander's PIN");
 let isBusy = false;
-let onNeedPin = () => {};
+let onNeedPin = async () => {};
 let onMessage = () => {};
 let onBusy = () => {};
 
@@ -43,6 +44,19 @@ export async function openSession(pin) {
 export async function command(name, args = {}, concerns = (snapshot) => snapshot.phase) {
   if (isBusy || !live.snapshot) return false;
   const relied = JSON.stringify(concerns(live.snapshot));
+  let result = await once(name, args, concerns, relied);
+  if (result !== NEEDS_PIN) return result;
+  await onNeedPin(); // never comes back when the person gives up
+  // After the PIN, what was wanted is done only if what the person relied on is still so.
+  if (JSON.stringify(concerns(live.snapshot)) !== relied) {
+    onMessage({ code: "refused", refusals: [{ code: "stale_view" }] });
+    return false;
+  }
+  result = await once(name, args, concerns, relied);
+  return result === true;
+}
+
+async function once(name, args, concerns, relied) {
   setBusy(true);
   try {
     return await attempt(name, args, concerns, relied, live.snapshot.rev, true);
@@ -60,10 +74,15 @@ async function attempt(name, args, concerns, relied, rev, mayRetry) {
     if (data.warnings?.length) onMessage({ code: "warning", warnings: data.warnings });
     return true;
   }
-  if (status === 401) {
-    onNeedPin(() => again(name, args, concerns, relied));
+  if (args.pin !== undefined && status === 429) {
+    onMessage({ code: "pin_locked", seconds: data.retry_after_s });
     return false;
   }
+  if (args.pin !== undefined && status === 401 && data.error !== "no_session") {
+    onMessage({ code: "pin_wrong" });
+    return false;
+  }
+  if (status === 401) return NEEDS_PIN;
   if (status === 409 && data.refusals?.some((reason) => reason.code === "stale_view")) {
     const fresh = await reload();
     if (mayRetry && fresh && JSON.stringify(concerns(fresh)) === relied) {
@@ -74,15 +93,6 @@ async function attempt(name, args, concerns, relied, rev, mayRetry) {
   else if (status === 503) onMessage({ code: "control_gone" });
   else onMessage({ code: "not_accepted", detail: data.detail ?? data.error ?? String(status) });
   return false;
-}
-
-// After the PIN: what the person wanted is done only if what they relied on is still so.
-async function again(name, args, concerns, relied) {
-  if (JSON.stringify(concerns(live.snapshot)) !== relied) {
-    onMessage({ code: "refused", refusals: [{ code: "stale_view" }] });
-    return false;
-  }
-  return command(name, args, concerns);
 }
 
 function setBusy(value) {

@@ -39,6 +39,7 @@ const ui = {
     render();
   },
   openSheet(build) {
+    if (ui.isLocked) return;
     stack.push(build);
     setPage("sheet", 0);
     render();
@@ -46,6 +47,11 @@ const ui = {
   },
   closeSheet() {
     stack.pop();
+    render();
+    quiet();
+  },
+  closeSheets() {
+    stack.length = 0;
     render();
     quiet();
   },
@@ -120,28 +126,32 @@ function localDay(at) {
   return new Date(Date.parse(at) + 5 * 3600 * 1000).toISOString().slice(0, 10);
 }
 
-// A command without a session: ask the PIN, then do what was wanted.
-function needPin(then) {
-  ui.askPin(async (digits) => {
-    const { status, data, retryAfter } = await openSession(digits);
-    if (status === 200) {
-      ui.closeSheet();
-      then();
-      return;
-    }
-    const seconds = retryAfter ?? data.retry_after_s ?? "";
-    if (status === 429) ui.pin.note = t("display.pin_locked", { m: seconds });
-    else if (status === 401) ui.pin.note = t("display.pin_wrong");
-    else ui.pin.note = t(status === 503 ? "display.control_gone" : "display.not_accepted");
-    render();
+// A command without a session: resolves when the PIN was right; who gives up closes the pad, and nothing goes on.
+function needPin() {
+  return new Promise((resolve) => {
+    ui.askPin(async (digits) => {
+      const { status, data, retryAfter } = await openSession(digits);
+      if (status === 200) {
+        ui.closeSheet();
+        resolve();
+        return;
+      }
+      if (status === 429) ui.pin.note = t("display.pin_locked", { m: retryAfter ?? data.retry_after_s ?? "" });
+      else if (status === 401) ui.pin.note = t("display.pin_wrong");
+      else ui.pin.note = t(status === 503 ? "display.control_gone" : "display.not_accepted");
+      render();
+    });
   });
 }
 
-function showMessage({ code, refusals, warnings, detail }) {
+function showMessage({ code, refusals, warnings, detail, seconds }) {
   if (ui.isLocked) return;
   if (code === "refused") ui.openSheet(sheets.reasons(refusals, t("display.refused_title")));
   else if (code === "warning") ui.openSheet(sheets.message(warnings.map((warning) => t(`display.${warning}`)).join(" ")));
-  else ui.openSheet(sheets.message(detail ? `${t(`display.${code}`)} (${detail})` : t(`display.${code}`), "crit"));
+  else {
+    const words = t(`display.${code}`, { m: Math.ceil(seconds ?? 0) });
+    ui.openSheet(sheets.message(detail ? `${words} (${detail})` : words, "crit"));
+  }
 }
 
 function lock(snapshot) {
@@ -169,6 +179,7 @@ function render() {
   draw("strip", element("strip"), () => strip(snapshot, ui));
   drawView(snapshot);
   drawSheet();
+  document.body.dataset.rev = snapshot.rev;
 }
 
 function drawView(snapshot) {

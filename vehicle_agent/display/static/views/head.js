@@ -17,8 +17,8 @@ export function permitState(snapshot) {
   return snapshot.phase === "boarding" ? ["pause", "warn", t("permit.suspended")] : ["info", "advice", t("display.may_open")];
 }
 
-export function head(snapshot, clock, { showReasons, showMenu }) {
-  return [where(snapshot), permit(snapshot, showReasons), h("span", { class: "clock" }, time(clock)), button({ key: "menu", sign: "menu", tone: "plain", run: showMenu })];
+export function head(snapshot, clock, { showReasons, showMenu, isLocked }) {
+  return [where(snapshot), permit(snapshot, showReasons), h("span", { class: "clock" }, time(clock)), isLocked ? null : button({ key: "menu", sign: "menu", tone: "plain", run: showMenu })];
 }
 
 function where(snapshot) {

@@ -18,10 +18,8 @@ export function keyboard(ui) {
     const keys = PAGES[page].map((letter) => button({ key: `key:${letter}`, text: letter, run: type(letter) }));
     const other = (page + 1) % PAGES.length;
     return {
-      title,
-      nodes: [
-        h("div", { class: "typing" }, h("div", { class: "typed" }, value ? `${value}▏` : "▏"), h("div", { class: "keys" }, keys)),
-      ],
+      title: `${title}: ${value}▏`,
+      nodes: [h("div", { class: "keys" }, keys)],
       bar: [
         button({ key: "key:page", text: NAMES[other], run: () => ui.changeKeyboard({ page: other }) }),
         button({ key: "key:space", text: "␣", run: type(" ") }),

@@ -9,7 +9,7 @@ import { cellTile, equipmentTile, isGood, refusalTile, tile } from "./tiles.js";
 const STAGE = {
   recorded: ["ring", "muted"],
   at_broker: ["turn", "advice"],
-  received: ["box", "ok"],
+  received: ["box_tick", "ok"],
   acknowledged: ["tick", "ok"],
   told_by_radio: ["hand", "ok"],
 };
@@ -196,11 +196,15 @@ export function pin(ui) {
   };
 }
 
+// The PIN is asked anew: whoever holds the session need not be whoever answers for a faulty sensor.
 export function fallback(item, ui) {
+  const send = async (digits) => {
+    if (await ui.command("confirm", { item, pin: digits }, relied.row(item))) ui.closeSheets();
+  };
   return () => ({
     title: label(item),
     nodes: [tile("hand", "warn", t("display.needs_pin_and_driver"), sentence(item))],
-    bar: [button({ key: "fallback", text: t("display.fallback"), note: t("display.hold"), hold: true, run: () => ui.askPin((digits) => ui.command("confirm", { item, pin: digits }, relied.row(item)), label(item)) })],
+    bar: [button({ key: "fallback", text: t("display.fallback"), note: t("display.hold"), hold: true, run: () => ui.askPin(send, label(item)) })],
     grid: "lines",
   });
 }

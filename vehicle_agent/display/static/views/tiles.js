@@ -50,6 +50,14 @@ export function rowTile(row, snapshot, run) {
   }
   const cell = /^cell_lock_(\d+)$/.exec(row.item);
   if (row.status === "running" && cell) words = sentence(row.item);
+  const equipment = snapshot.equipment?.[row.item];
+  if (equipment && equipment.status !== "working" && !isGood(row)) {
+    // Repair comes before the next check: what is wrong with it says more than that its proof is gone.
+    [sign, tone] = EQUIPMENT[equipment.status] ?? EQUIPMENT.unknown;
+    words = statusWords(equipment);
+  } else if (row.status === "failed" && row.reason && has(`reason.${row.reason}`)) {
+    words = `${words}: ${t(`reason.${row.reason}`)}`;
+  }
   const title = cell ? t("display.cell", { n: cell[1] }) : label(row.item);
   return tile(sign, tone, title, words, { key: `row:${row.item}`, run, kind: byHand ? "by-hand" : "sensed" });
 }
@@ -68,8 +76,9 @@ export function equipmentTile(name, equipment) {
 export function statusWords(equipment) {
   const loop = equipment?.detail?.loop;
   if (equipment?.status === "working" && loop && has(`loop.${loop}`)) return t(`loop.${loop}`);
-  if (equipment?.reason && has(`loop.${equipment.reason}`)) return t(`loop.${equipment.reason}`);
-  return t(`equipment.${equipment?.status ?? "unknown"}`);
+  const status = t(`equipment.${equipment?.status ?? "unknown"}`);
+  if (equipment?.reason && has(`reason.${equipment.reason}`)) return `${status}: ${t(`reason.${equipment.reason}`)}`;
+  return status;
 }
 
 // All cells as one: the gravest of them speaks.

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 16 * 1024  # the contract's limit
 BODY_TIMEOUT_S = 10.0  # a client that trickles its body is let go
+DRAIN_BYTES_MAX = 64 * 1024 * 1024  # of a body that is too large; who sends more is cut off
+DRAIN_TIMEOUT_S = 2.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})  # same-site: another port of this machine
 
@@ -91,24 +93,33 @@ _UNREAD = {
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | int:
-    """The whole body, or the status that refuses it."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > BODY_BYTES_MAX):
-            return 413
-    body = bytearray()
+    """The whole body, or the status that refuses it.
+
+    One that is too large is taken and forgotten: a client that is cut off while it sends never reads why. A client that
+    asks first (`Expect: 100-continue`) has sent nothing yet and is simply told.
+    """
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    lengths = [value for name, value in headers if name == b"content-length"]
+    is_too_large = any(not value.isdigit() or int(value) > BODY_BYTES_MAX for value in lengths)
+    if is_too_large and any(name == b"expect" for name, _ in headers):
+        return 413
+    body, taken = bytearray(), 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
+        async with asyncio.timeout(DRAIN_TIMEOUT_S if is_too_large else BODY_TIMEOUT_S):
+            while taken <= DRAIN_BYTES_MAX:
                 message = await receive()
                 if message["type"] != "http.request":
                     return 400
-                body += message.get("body", b"")
-                if len(body) > BODY_BYTES_MAX:
-                    return 413
+                part = message.get("body", b"")
+                taken += len(part)
+                is_too_large = is_too_large or taken > BODY_BYTES_MAX
+                if not is_too_large:
+                    body += part
                 if not message.get("more_body", False):
-                    return bytes(body)
+                    break
     except TimeoutError:
-        return 408
+        return 413 if is_too_large else 408
+    return 413 if is_too_large else bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -196,6 +196,7 @@ def mixed_checking() -> Json:
     }
     for entry in made["checklist"]:
         entry["status"] = statuses.get(entry["item"], entry["status"])
+        entry["reason"] = "tone_unbidden" if entry["item"] == "intercom" else None
         if entry["item"] == "documents":
             entry["parts"][0]["confirmed"] = True
     made["equipment"]["body_door"] |= {"status": "fault", "reason": "cut", "detail": {"loop": "cut"}}
@@ -238,7 +239,11 @@ def alarmed(phase: str = "under_way", motion: str = "moving") -> Json:
             alarm("notice_unconfirmed", "karaganda-mp", "warning", "acknowledged"),
             alarm("chattering", "intercom_return", "advisory"),
         ],
-        equipment=equipment() | {"ventilation": {"status": "fault", "reason": None, "since": AT, "detail": {}}},
+        equipment=equipment()
+        | {
+            "ventilation": {"status": "fault", "reason": "contradiction", "since": AT, "detail": {}},
+            "radio": {"status": "unknown", "reason": "registration_unknown", "since": AT, "detail": {}},
+        },
         notices=[
             notice("karaganda-mp", "at_broker", overdue=True),
             notice("astana-mp", "acknowledged", by="капитан Ахметов"),

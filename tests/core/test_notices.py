@@ -303,3 +303,15 @@ def test_H36_a_test_with_people_aboard_does_not_hide_a_lost_airflow() -> None:
     w.must("start_tests")
     w.run(9.0)
     assert "airflow_lost" in {a.code for a in w.trip.alarms}
+
+
+def test_an_arrival_says_where_it_was() -> None:
+    w = World()
+    w.to_under_way()
+    w.park()
+    w.latitude_deg = 51.1
+    w.run(0.1)
+    w.must("arrive")
+    kinds = {n.record.kind: n.record.position for n in w.trip.notices}
+    assert kinds["departure"] == {"latitude_deg": 43.25, "longitude_deg": 76.9}
+    assert kinds["arrival"] == {"latitude_deg": 51.1, "longitude_deg": 76.9}

@@ -64,7 +64,7 @@ class World:
         self.out: dict[str, bool] = {}
         self.envelopes: list[ev.Envelope] = []
         self.numbers = itertools.count(1)
-        self.radio_lives = True
+        self.radio_lives, self.latitude_deg = True, 43.25
         self.stuck: frozenset[str] = frozenset()
         self.journal_ok = True
 
@@ -89,7 +89,18 @@ class World:
         if self.has_gnss:
             is_fix = self.mode > 1
             fix = Fix(
-                self.mono_s, self.mode, is_fix, self.trusted, self.utc, 43.25, 76.9, 800.0, self.speed_mps, None, 9, 1.0
+                self.mono_s,
+                self.mode,
+                is_fix,
+                self.trusted,
+                self.utc,
+                self.latitude_deg,
+                76.9,
+                800.0,
+                self.speed_mps,
+                None,
+                9,
+                1.0,
             )
         return Readings(
             self.mono_s,

@@ -68,7 +68,8 @@ class _Fold:
             made.append(number)
             if isinstance(event, ev.Departed | ev.Arrived):
                 kind = "departure" if isinstance(event, ev.Departed) else "arrival"
-                made.extend(self.add(*notices.owed(self.trip, kind, now, self.settings, at_utc=now.utc)))
+                told = notices.owed(self.trip, kind, now, self.settings, at_utc=now.utc, where=event.position)
+                made.extend(self.add(*told))
         return tuple(made)
 
 
@@ -152,9 +153,10 @@ def _automatic(fold: _Fold, before: Live, readings: Readings) -> None:
     _revoke(fold)
     if fold.live.equipment is not before.equipment:
         fold.add(*_equipment_changes(fold.live, before))
-    at_utc = notices.better_departure(fold.trip, fold.now)
-    if at_utc is not None and fold.trip.phase != "no_trip":
-        fold.add(*notices.owed(fold.trip, "correction", fold.now, fold.settings, at_utc=at_utc))
+    at_utc, left = notices.better_departure(fold.trip, fold.now), fold.trip.departure
+    if at_utc is not None and left is not None:
+        told = notices.owed(fold.trip, "correction", fold.now, fold.settings, at_utc=at_utc, where=left.position)
+        fold.add(*told)
     if fold.now.mono_s - fold.live.alarms_at_s >= alarms.EVERY_S:
         watch = alarms.advance(fold.trip, fold.live, fold.now, readings.stuck, fold.settings)
         fold.add(*watch.events)

@@ -5,6 +5,7 @@ A notice is an event per recipient; the sending unit, whose chief the Rule oblig
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from . import rules
@@ -41,8 +42,19 @@ def _was_proven(row: Row, trip: Trip) -> bool:
     return row.is_good or (trip.opening > 0 and row.status == "expired" and row.reason in ("restart", "too_old"))
 
 
-def owed(trip: Trip, kind: str, now: Now, settings: Settings, *, at_utc: datetime) -> list[NoticeRecorded]:
-    """The notices of one kind for every recipient. For a correction `at_utc` is the better time of departure."""
+def owed(
+    trip: Trip,
+    kind: str,
+    now: Now,
+    settings: Settings,
+    *,
+    at_utc: datetime,
+    where: Mapping[str, float] | None,
+) -> list[NoticeRecorded]:
+    """The notices of one kind for every recipient, with where it happened.
+
+    For a correction `at_utc` is the better time of departure.
+    """
     assert trip.departure is not None and trip.plan is not None
     left, is_correction = trip.departure, kind == "correction"
     departed_utc = at_utc if is_correction else left.at_utc
@@ -66,7 +78,7 @@ def owed(trip: Trip, kind: str, now: Now, settings: Settings, *, at_utc: datetim
                 intermediate=trip.plan.intermediate,
                 vehicle=settings.vehicle,
                 checks=dict(left.checks),
-                position=dict(left.position) if left.position is not None else None,
+                position=None if where is None else dict(where),
                 test=settings.is_test,
                 corrects=corrects,
             )

@@ -28,7 +28,7 @@ def load() -> Catalogue:
 
 
 def get(lang: str, key: str, **params: object) -> str:
-    """The text of `group.code`, placeholders filled; unknown placeholders stay visible, unknown keys show themselves."""
+    """The text of `group.code`, placeholders filled; an unknown placeholder or key shows itself."""
     group, _, code = key.partition(".")
     text = load().get(lang, {}).get(group, {}).get(code)
     return key if text is None else _fill(text, params)

@@ -50,7 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if (chosen in parts if chosen else not parts) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-    items[:] = kept
+    # The scenarios are one long file: begun first, it runs beside everything else.
+    items[:] = sorted(kept, key=lambda item: "tests/scenarios/test_scenario_files" not in item.nodeid)
 
 
 def _starts_processes(item: pytest.Item) -> bool:

@@ -15,6 +15,7 @@ from tests.bench.vehicle import until
 
 LOCK_SEEN_S = 0.36  # a lock is proven by 300 ms in each of its two states
 PRESS_S = 0.08
+REPORT_RENEWED_S = 90.0  # of the 120 that it is valid
 TRIP = {
     "kind": "within_settlement",
     "takeover": False,
@@ -53,7 +54,7 @@ class Crew:
         self.commander.must("start_tests", {})
         if any(row["kind"] == "attested" and row["status"] != "passed" for row in self._rows()):
             confirm_everything(self._world)
-        _pause(LOCK_SEEN_S)
+        pause(LOCK_SEEN_S)
         for cell in self.cells:
             self.set(cell, "locked")
         until(lambda: all(row["status"] == "passed" for row in self._rows()), 30.0, "all rows passed")
@@ -67,11 +68,12 @@ class Crew:
 
     def open_boarding(self) -> None:
         """Boarding is open and the relay has closed."""
-        until(lambda: self.commander.must_look()["boarding"]["permitted"], 10.0, "permitted")
-        if time.monotonic() - self._reported_s > 90.0:
+        self._await_permission("driver_not_ready", "driver_report_outdated")
+        if time.monotonic() - self._reported_s > REPORT_RENEWED_S:
             self.report()
+        self._await_permission()
         self.commander.must("open_boarding", {})
-        until(lambda: self.commander.must_look()["boarding"]["energised"], 5.0, "energised")
+        until(lambda: self.is_energised, 5.0, "energised")
 
     def set(self, wire: str, word: str) -> None:
         answer = call("PUT", self._bench, f"/api/v1/wires/{wire}", {"set": word})
@@ -97,11 +99,33 @@ class Crew:
         return found[0]
 
     @property
+    def is_open(self) -> bool:
+        return bool(self.commander.must_look()["boarding"]["open"])
+
+    @property
+    def is_energised(self) -> bool:
+        return bool(self.commander.must_look()["boarding"]["energised"])
+
+    @property
     def cells(self) -> tuple[str, ...]:
         return ("cell_1", "cell_2")
 
     def close(self) -> None:
         self._world.close()
+
+    def _await_permission(self, *but: str) -> None:
+        """Nothing refuses, but for these codes."""
+        codes: set[str] = set()
+
+        def is_permitted() -> bool:
+            codes.clear()
+            codes.update(one["code"] for one in self.commander.must_look()["boarding"]["refusals"])
+            return codes <= set(but)
+
+        try:
+            until(is_permitted, 10.0, "permitted")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {', '.join(sorted(codes))}") from None
 
     def _rows(self) -> list[dict[str, Any]]:
         rows = self.commander.must_look()["checklist"]
@@ -112,7 +136,8 @@ class Crew:
         return snapshot is not None and all(one["status"] == "working" for one in snapshot["equipment"].values())
 
 
-def _pause(span_s: float) -> None:
+def pause(span_s: float) -> None:
+    """Let a wire stay as it is."""
     end_s = time.monotonic() + span_s
     while (left_s := end_s - time.monotonic()) > 0:
         time.sleep(left_s)

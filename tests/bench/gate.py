@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator
 
 from simulators.stack.calls import call
 from simulators.stack.running import Stack
-from tests.bench.crew import Crew
+from tests.bench.crew import Crew, pause
 from tests.bench.table import Row, share, spread
 from tests.bench.vehicle import pids, until, vehicle
 
 REQUESTS_PER_S = 200
 CELL_EVERY = 10  # a cell's loop takes its lock's proof along; the body door's can be cut again at once
+HELD_S = 0.25  # a contact that comes back within 200 ms has bounced, and one that does so often is a fault
 P99_REACH_MS, MAX_REACH_MS, RELAY_REACH_MS = 60.0, 100.0, 300.0
 
 
@@ -39,6 +40,7 @@ def measure_cut(count: int | None = None) -> list[Row]:
             crew.set(wire, "cut")
             gone, cut = crew.edge("permit_enable", False, after), crew.edge(wire, "cut", after)
             latencies_ms.append((gone["t_ns"] - cut["t_ns"]) / 1e6)
+            pause(HELD_S)
             crew.set(wire, "locked")
             if wire != "body_door":
                 crew.check()
@@ -77,21 +79,24 @@ def measure_dead(count: int | None = None) -> list[Row]:
 
 def _lose_control(stack: Stack, crew: Crew, number: signal.Signals) -> float:
     """Milliseconds from the signal to the relay; afterwards control is there again."""
-    crew.check()
-    crew.open_boarding()
+    if not crew.is_open:
+        crew.check()
+        crew.open_boarding()
+    until(lambda: crew.is_energised, 5.0, "the relay closed")
     pid, after = pids(stack)["control"], crew.last_entry()
     sent_ns = time.monotonic_ns()
     os.kill(pid, number)
     late_ms: float = (crew.edge("permit_relay", False, after)["t_ns"] - sent_ns) / 1e6
     if number is signal.SIGSTOP:
         os.kill(pid, signal.SIGCONT)
-    else:
+        until(lambda: crew.commander.look() is not None, 15.0, "control goes on")
+        return late_ms
 
-        def is_back() -> bool:
-            stack.keep_running()
-            return pids(stack)["control"] != pid and crew.commander.look() is not None
+    def is_back() -> bool:
+        stack.keep_running()
+        return pids(stack)["control"] != pid and crew.commander.look() is not None
 
-        until(is_back, 15.0, "control is back")
+    until(is_back, 15.0, "control is back")
     return late_ms
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ class Cab:
     def pause(self, seconds: float = TAP_PAUSE_S) -> None:
         """Let the page's own time pass; with `is_fast` by its clock, with a tick so that it stays live."""
         if not self.is_fast:
-            time.sleep(seconds)
+            self.page.wait_for_timeout(seconds * 1000)
             return
         self.page.clock.fast_forward(round(seconds * 1000))
         self.control.tick()

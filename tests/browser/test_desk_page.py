@@ -154,7 +154,7 @@ def test_vehicles_show_alarms_faults_age_and_silence(page: Page, vehicle: TestVe
     vehicle.report("position", position(), time_text="2026-06-01T00:00:00.000Z")
     vehicle.report("session", session())
     expect(shown).to_contain_text("Нет вентиляции")
-    expect(shown).to_contain_text("Дверь и замок камеры 2: Неисправно (Обрыв провода)")
+    expect(shown).to_contain_text("Дверь и замок камеры 2: Неисправно (обрыв провода)")
     expect(shown.locator(".where .mark.stale")).to_contain_text("данные устарели")
     expect(shown).to_contain_text("на связи")
     vehicle.report("session", session(online=False))

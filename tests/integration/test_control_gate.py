@@ -65,7 +65,7 @@ class Commander:
         self.do("start_tests")
         for cell in ("cell_1", "cell_2"):
             self.rig.set_wire(cell, "both_open")
-        time.sleep(0.4)  # the rule's own 300 ms unlocked
+        until(lambda: has_stood_for(self.rig, "cell_2", 0.4), "unlocked for longer than the 300 ms of a proof")
         for cell in ("cell_1", "cell_2"):
             self.rig.set_wire(cell, "auto")
         for item in ATTESTED:
@@ -76,6 +76,12 @@ class Commander:
         until(lambda: self.refusals() <= {"driver_not_ready"}, f"all rows pass: {self.look()['boarding']}", 25.0)
         self.rig.press("driver_ready")
         until(lambda: not self.refusals(), "boarding is permitted")
+
+
+def has_stood_for(rig: ControlRig, wire: str, seconds: float) -> bool:
+    """Whether the wire has kept its level this long, by the bench's clock."""
+    since_ns = int(rig.bench("GET", "wires")["wires"][wire]["since_ns"])
+    return time.monotonic_ns() - since_ns >= seconds * 1e9
 
 
 def relay(rig: ControlRig) -> bool:

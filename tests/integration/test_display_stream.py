@@ -115,7 +115,8 @@ def test_H20_what_waited_while_the_display_was_stopped_is_not_shown(
     reader = Reader(display.url)
     wait_for(lambda: bool(reader.named("tick")), "a tick")
     display.signal(signal.SIGSTOP)
-    time.sleep(2.0)  # four ticks and a change pile up in the socket
+    stopped_s = time.monotonic()
+    wait_for(lambda: time.monotonic() - stopped_s > 2.0, "four ticks and a change pile up in the socket")
     rev = control.set(phase="boarding")
     seen = len(reader.events)
     display.signal(signal.SIGCONT)
@@ -147,7 +148,7 @@ def test_many_questions_are_few_for_control(display: DisplayProcess, control: Co
     """Pages that ask at the same time share one question, so that they cannot load the process that holds the gate."""
 
     def answer_slowly(_: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        time.sleep(0.1)  # a scan that is busy
+        threading.Event().wait(0.1)  # a scan that is busy
         return 200, control.snapshot
 
     control.handlers["snapshot"] = answer_slowly

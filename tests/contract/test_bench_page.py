@@ -97,3 +97,17 @@ def test_H20_a_bench_that_is_gone_is_shown_as_gone(browser: Browser, tmp_path: P
     finally:
         opened.close()
         process.stop()
+
+
+@pytest.mark.parametrize(("language", "live"), [("kk", "байланыс бар"), ("ru", "на связи")])
+def test_every_word_of_the_page_is_there_in_kazakh_and_russian(
+    bench: BenchProcess, browser: Browser, language: str, live: str
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{bench.url}/?lang={language}")
+    expect(page.locator("#live")).to_have_text(live)
+    expect(page.locator('tr[data-wire="cell_2"]')).to_be_visible()
+    shown = page.locator("h1, h2, h3, small, button, td, li span, label, header p").all_inner_texts()
+    page.close()
+    left = {text for text in shown if any("a" <= letter <= "z" for letter in text.lower())} - {"Eng"}
+    assert left == set()

@@ -303,3 +303,18 @@ def test_a_stuck_stop_button_lets_no_report_through() -> None:
     w.run(0.1)
     w.press("driver_ready")
     assert w.codes() == {("driver_not_ready", None)}
+
+
+def test_H06_H07_a_hang_that_dropped_the_relay_needs_a_person_to_open_boarding_again() -> None:
+    w = World()
+    w.to_boarding()
+    w.mono_s += 0.15  # shorter than the relay's 200 ms: the pulse was late, the permit never went
+    w.scan()
+    assert w.trip.is_open
+    w.mono_s += 0.5
+    w.scan()
+    assert not w.trip.is_open
+    assert not w.out["permit_enable"]
+    assert [e.reason for e in w.happened(ev.BoardingClosed)] == ["scan_stopped"]
+    assert {r.code for r in w.do("board_person", cell=1).refusals} == {"reopen_needed"}
+    w.must("open_boarding")

@@ -99,6 +99,11 @@ def test_H01_H06_H07_boarding_is_revoked_by_a_cut_a_hang_and_a_kill_and_never_re
     os.kill(rig.pid, signal.SIGSTOP)
     until(lambda: not relay(rig), "the relay opens by itself when control hangs", 1.0)
     os.kill(rig.pid, signal.SIGCONT)
+    assert commander.act("board_person", cell=1)[1]["refusals"][0]["code"] == "reopen_needed"
+    assert not relay(rig)
+    until(lambda: not commander.refusals(), "everything is well again")
+    commander.do("open_boarding")
+    until(lambda: relay(rig), "a person has opened boarding again")
     commander.do("board_person", cell=1)
 
     rig.set_wire("cell_2", "cut")

@@ -25,6 +25,10 @@ from .settings import Settings
 from .state import Live, Trip
 
 
+# The permit relay outside has dropped when no pulse came for this long; only a person lets it close again.
+STALL_S = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one scan led to; `answers` has one entry for each input, in order."""
@@ -78,6 +82,8 @@ def scan(trip: Trip, live: Live, readings: Readings, inputs: Sequence[Input], no
     before = live
     fold = _Fold(trip, _observe(live, readings, now, settings), now, settings)
     answers = []
+    if trip.is_open and before.is_read and readings.at_s - before.at_s > STALL_S:
+        fold.add(ev.BoardingClosed("scan_stopped"))
     _revoke(fold)  # before anybody may act on an open boarding
     for item in inputs:
         answer = _answer(item, fold)

@@ -86,7 +86,7 @@ async function act(method, path, body) {
     await call(method, path, body);
     find("#problem").hidden = true;
   } catch (error) {
-    find("#problem").textContent = `Not done: ${error.message}`;
+    find("#problem").textContent = `${say("Not done")}: ${error.message}`;
     find("#problem").hidden = false;
   }
   poll();
@@ -97,14 +97,14 @@ function wireRow(name, wire) {
   for (const word of [...wire.allowed.filter((each) => !CUTTERS.includes(each)), ...CUTTERS]) {
     if (!wire.allowed.includes(word)) continue;
     if (word === "cut") words.append(make("span", { className: "gap" }));
-    const button = make("button", { type: "button", textContent: word.replace("_", " "), className: CUTTERS.includes(word) ? "cutter" : "" });
+    const button = make("button", { type: "button", textContent: say(word.replace("_", " ")), className: CUTTERS.includes(word) ? "cutter" : "" });
     button.dataset.word = word;
-    button.title = HINTS[word] ?? "";
+    button.title = say(HINTS[word] ?? "");
     button.onclick = () => act("PUT", `wires/${name}`, { set: word });
     words.append(button);
   }
   const level = make("td", { className: "level" });
-  const row = make("tr", {}, make("td", { textContent: name.replaceAll("_", " ") }), level, words);
+  const row = make("tr", {}, make("td", { textContent: say(name.replaceAll("_", " ")) }), level, words);
   row.dataset.wire = name;
   const isLoop = wire.allowed.includes("locked");
   find(isLoop ? "#loops tbody" : "#contacts tbody").append(row);
@@ -112,9 +112,9 @@ function wireRow(name, wire) {
 }
 
 function meaningOf(name, word) {
-  if (word === "cut") return "cut: reads as open";
-  if (word === "short") return "short: reads as closed";
-  return `${word}: ${MEANING[name]?.[word === "closed" ? 0 : 1] ?? ""}`;
+  if (word === "cut") return say("cut: reads as open");
+  if (word === "short") return say("short: reads as closed");
+  return `${say(word)}: ${say(MEANING[name]?.[word === "closed" ? 0 : 1] ?? "")}`;
 }
 
 function showWires(wires) {
@@ -124,12 +124,12 @@ function showWires(wires) {
     if (wire.direction === "output") {
       const lamp = find(`#lamps [data-output="${name}"]`);
       lamp?.classList.toggle("on", wire.level);
-      if (lamp) find("b", lamp).textContent = wire.level ? "ON" : "off";
+      if (lamp) find("b", lamp).textContent = say(wire.level ? "ON" : "off");
       continue;
     }
     if (!rows.has(name)) wireRow(name, wire);
     const { row, level, isLoop } = rows.get(name);
-    level.textContent = isLoop ? wire.level.replace("_", " ") : meaningOf(name, wire.level);
+    level.textContent = isLoop ? say(wire.level.replace("_", " ")) : meaningOf(name, wire.level);
     level.classList.toggle("fault", CUTTERS.includes(wire.level));
     row.classList.toggle("hand", wire.set !== "auto");
     for (const button of row.querySelectorAll("button")) {
@@ -143,10 +143,10 @@ function showWires(wires) {
 
 function showRelay(relay) {
   find("#relay").className = relay.closed ? "closed" : "open";
-  find("#relay-state").textContent = relay.closed ? "CLOSED" : "OPEN";
-  find("#relay-since").textContent = relay.closed
-    ? "energised: enable is high and pulses come"
-    : "released: enable is low or no pulse came for 200 ms";
+  find("#relay-state").textContent = say(relay.closed ? "CLOSED" : "OPEN");
+  find("#relay-since").textContent = say(
+    relay.closed ? "energised: enable is high and pulses come" : "released: enable is low or no pulse came for 200 ms",
+  );
 }
 
 function showDevices(devices) {
@@ -156,7 +156,7 @@ function showDevices(devices) {
     form.hidden = state === undefined;
     if (state === undefined) continue;
     const shown = SHOWN[name].filter((key) => state[key] !== null && state[key] !== undefined);
-    find("output", form).textContent = [state.mode.replace("_", " "), ...shown.map((key) => `${key} ${state[key]}`)].join(" · ");
+    find("output", form).textContent = [say(state.mode.replace("_", " ")), ...shown.map((key) => `${key} ${state[key]}`)].join(" · ");
     for (const button of form.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === state.mode));
     }
@@ -166,21 +166,21 @@ function showDevices(devices) {
 function showProcesses(pids) {
   const entries = Object.entries(pids);
   find("#processes").hidden = entries.length === 0;
-  find("#processes").textContent = `Processes: ${entries.map(([name, pid]) => `${name} ${pid}`).join(" · ")}`;
+  find("#processes").textContent = `${say("Processes")}: ${entries.map(([name, pid]) => `${name} ${pid}`).join(" · ")}`;
 }
 
 async function showEvents() {
   const entries = await call("GET", `timeline?after=${lastEvent}`);
   const list = find("#events ol");
   for (const entry of entries.slice(-EVENTS_MAX)) {
-    const level = typeof entry.level === "boolean" ? (entry.level ? "ON" : "off") : entry.level.replace("_", " ");
-    const shown = entry.wire === "permit_relay" ? (entry.level ? "CLOSED" : "OPEN") : level;
+    const level = typeof entry.level === "boolean" ? say(entry.level ? "ON" : "off") : say(entry.level.replace("_", " "));
+    const shown = entry.wire === "permit_relay" ? say(entry.level ? "CLOSED" : "OPEN") : level;
     list.prepend(
       make(
         "li",
         {},
         make("time", { textContent: `${(entry.t_ns / 1e9).toFixed(2)} s` }),
-        make("span", { textContent: entry.wire.replaceAll("_", " ") }),
+        make("span", { textContent: say(entry.wire.replaceAll("_", " ")) }),
         make("b", { textContent: shown }),
       ),
     );
@@ -212,7 +212,7 @@ function watch() {
   const isDead = performance.now() - lastAnswerMs > 1500;
   document.body.classList.toggle("dead", isDead);
   find("#live").classList.toggle("dead", isDead);
-  find("#live").textContent = isDead ? "BENCH DOES NOT ANSWER" : "live";
+  find("#live").textContent = say(isDead ? "BENCH DOES NOT ANSWER" : "live");
 }
 
 function buildPanel() {
@@ -221,16 +221,16 @@ function buildPanel() {
     const box = make(
       "div",
       {},
-      make("button", { type: "button", className: "push", textContent: label, onclick: press(0.5) }),
-      make("button", { type: "button", textContent: "hold 5 s", onclick: press(5) }),
-      make("button", { type: "button", textContent: "hold 12 s", onclick: press(12) }),
-      make("small", { textContent: "a click presses for 0.5 s" }),
+      make("button", { type: "button", className: "push", textContent: say(label), onclick: press(0.5) }),
+      make("button", { type: "button", textContent: say("hold 5 s"), onclick: press(5) }),
+      make("button", { type: "button", textContent: say("hold 12 s"), onclick: press(12) }),
+      make("small", { textContent: say("a click presses for 0.5 s") }),
     );
     box.dataset.button = name;
     find("#buttons").append(box);
   }
   for (const [name, [label, hint, colour]] of Object.entries(LAMPS)) {
-    const item = make("li", {}, make("i"), make("span", {}, label, make("small", { textContent: hint })), make("b", { textContent: "off" }));
+    const item = make("li", {}, make("i"), make("span", {}, say(label), make("small", { textContent: say(hint) })), make("b", { textContent: say("off") }));
     item.dataset.output = name;
     item.style.setProperty("--lamp", colour);
     find("#lamps").append(item);
@@ -238,7 +238,7 @@ function buildPanel() {
 }
 
 function field(label, id, value, className = "") {
-  return make("label", {}, label, make("input", { id, value, className, autocomplete: "off" }));
+  return make("label", {}, say(label), make("input", { id, value, className, autocomplete: "off" }));
 }
 
 function bodyOf(device, mode) {
@@ -259,7 +259,7 @@ function buildDevices() {
     const form = find(`#${device}`);
     form.onsubmit = (event) => event.preventDefault();
     for (const mode of modes) {
-      const button = make("button", { type: "button", textContent: mode.replace("_", " ") });
+      const button = make("button", { type: "button", textContent: say(mode.replace("_", " ")) });
       button.dataset.mode = mode;
       button.onclick = () => act("PUT", device, bodyOf(device, mode));
       find("div", form).append(button);
@@ -280,6 +280,7 @@ find("#all-auto").onclick = async () => {
     if (wire.direction === "input" && wire.set !== "auto") await act("PUT", `wires/${name}`, { set: "auto" });
   }
 };
+sayPage();
 buildPanel();
 buildDevices();
 poll();

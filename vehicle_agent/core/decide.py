@@ -24,7 +24,6 @@ from .selftest import advance, begin, fold_tone
 from .settings import Settings
 from .state import Live, Trip
 
-
 # The permit relay outside has dropped when no pulse came for this long; only a person lets it close again.
 STALL_S = 0.2
 

@@ -80,10 +80,8 @@ def _why_expired(item: str, row: Row, scene: Scene, before: Live, *, is_rolling:
 
 def _securing(scene: Scene) -> list[ev.Event]:
     trip, live = scene.trip, scene.live
-    is_locked = all(
-        live.level(f"cell_{cell}") == "locked" and live.is_working(f"cell_lock_{cell}") for cell in scene.settings.cells
-    )
-    is_shut = live.level("body_door") == "locked" and live.is_working("body_door")
+    is_locked = all(live.is_locked(f"cell_{cell}", f"cell_lock_{cell}") for cell in scene.settings.cells)
+    is_shut = live.is_locked("body_door", "body_door")
     is_counted = trip.commander == trip.body >= 1
     pairs = (("cell_locks_locked", is_locked), ("body_door_closed", is_shut), ("counts_agree", is_counted))
     return [event for item, is_good in pairs for event in _change(scene, item, "passed" if is_good else "failed")]

@@ -224,9 +224,9 @@ def securing_refusals(scene: Scene) -> tuple[Refusal, ...]:
     found = [
         refusal("lock_open", f"cell_lock_{cell}")
         for cell in scene.settings.cells
-        if live.level(f"cell_{cell}") != "locked" or not live.is_working(f"cell_lock_{cell}")
+        if not live.is_locked(f"cell_{cell}", f"cell_lock_{cell}")
     ]
-    if live.level("body_door") != "locked" or not live.is_working("body_door"):
+    if not live.is_locked("body_door", "body_door"):
         found.append(refusal("body_door_open", "body_door"))
     if trip.commander != trip.body or trip.commander < 1:
         found.append(refusal("counts_disagree"))

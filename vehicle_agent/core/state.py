@@ -237,6 +237,10 @@ class Live:
         status = self.equipment.get(name)
         return status is not None and status.status == "working"
 
+    def is_locked(self, wire: str, equipment: str) -> bool:
+        """Proven locked now: the loop says so, and its equipment is working (Rule 17)."""
+        return self.level(wire) == "locked" and self.is_working(equipment)
+
     def level(self, name: str) -> Any:
         """The debounced value of a wire; None while it is not known."""
         entry = self.levels.get(name)

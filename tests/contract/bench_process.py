@@ -16,35 +16,9 @@ import httpx
 
 from hw.rig import Rig, RigSpec
 from simulators.pins import BenchFactory
+from simulators.stack.variants import INPUTS, OUTPUTS
 
 CELLS = {f"cell_{number}": f"ADC0.{number - 1}" for number in range(1, 7)}
-INPUTS = {
-    "intercom_return": "^!GPIO4",
-    "beacon_sense": "^!GPIO5",
-    "permit_readback": "^!GPIO6",
-    "body_count": "^!GPIO14",
-    "alarm_button": "^!GPIO15",
-    "airflow": "^!GPIO17",
-    "driver_ready": "^!GPIO22",
-    "driver_stop": "^!GPIO23",
-    "handbrake": "^!GPIO25",
-    "ignition": "^!GPIO27",
-    "fan_switch": "ADC1.0",
-    "light_switch": "ADC1.1",
-    "beacon_switch": "ADC1.2",
-    "light_sense": "ADC1.3",
-}
-OUTPUTS = {
-    "fan_inhibit": "GPIO12",
-    "light_inhibit": "GPIO13",
-    "ready_lamp": "GPIO16",
-    "beacon_test": "GPIO18",
-    "permit_pulse": "GPIO19",
-    "permit_lamp_red": "GPIO20",
-    "buzzer": "GPIO21",
-    "intercom_tone": "GPIO24",
-    "permit_enable": "GPIO26",
-}
 SPEC = RigSpec(
     cells=CELLS,
     body_door="ADC0.6",

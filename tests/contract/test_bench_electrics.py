@@ -14,7 +14,8 @@ from simulators.bench.electrics import Electrics
 from simulators.bench.mirror import Mirror
 from simulators.bench.parts import MS, ChargePump, CutOff
 from simulators.bench.wiring import load_wiring
-from tests.contract.bench_process import OUTPUTS, write_wiring
+from simulators.stack.variants import OUTPUTS
+from tests.contract.bench_process import write_wiring
 
 # As the contract has them, not as the code under test does.
 PUMP_HOLDS_NS = 200 * MS

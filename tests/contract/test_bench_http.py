@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.bench_process import CELLS, INPUTS, OUTPUTS, BenchProcess, rig_on, wait_for, write_wiring
+from simulators.stack.variants import INPUTS, OUTPUTS
+from tests.contract.bench_process import CELLS, BenchProcess, rig_on, wait_for, write_wiring
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from hw.loops import Loop
 from hw.panel import Press
 from hw.rig import Rig, RigReading
 from simulators.pins import BenchFactory
-from tests.contract.bench_process import CELLS, INPUTS, OUTPUTS, SPEC, BenchProcess, rig_on, wait_for
+from simulators.stack.variants import INPUTS, OUTPUTS
+from tests.contract.bench_process import CELLS, SPEC, BenchProcess, rig_on, wait_for
 
 LOOPS = (*CELLS, "body_door")
 AUTO_CLOSED = {"handbrake", "airflow", "fan_switch", "light_switch", "light_sense"}

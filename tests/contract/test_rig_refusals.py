@@ -21,7 +21,8 @@ from simulators.bench.mirror import Mirror
 from simulators.bench.pin_server import PinServer
 from simulators.bench.wiring import Wiring, load_wiring
 from simulators.pins import BenchFactory
-from tests.contract.bench_process import INPUTS, SPEC, BenchProcess, rig_on, wait_for, write_wiring
+from simulators.stack.variants import INPUTS
+from tests.contract.bench_process import SPEC, BenchProcess, rig_on, wait_for, write_wiring
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,10 @@ class Form(BaseModel):
 
 
 class SessionBody(Form):
-    """`POST /api/v1/session`."""
+    """`POST /api/v1/session`. `by`: name or post of the commander, for the record of what he acknowledges."""
 
     pin: Annotated[str, Field(min_length=1, max_length=64)]
+    by: Text | None = None
 
 
 class CommandBody(Form):
@@ -125,6 +126,14 @@ class AcknowledgeAlarm(CommandBody):
     alarm: Code
 
 
+class ShelveAlarm(CommandBody):
+    """Put aside for `for_s`; it comes back by itself."""
+
+    alarm: Code
+    reason: Text
+    for_s: Annotated[float, Field(gt=0, le=1800, allow_inf_nan=False)] = 1800.0
+
+
 class ToldByRadio(CommandBody):
     notice: Code
     post: Text
@@ -152,6 +161,7 @@ COMMANDS: dict[str, type[CommandBody]] = {
     "close_trip": Plain,
     "cancel_trip": WithReason,
     "acknowledge_alarm": AcknowledgeAlarm,
+    "shelve_alarm": ShelveAlarm,
     "told_by_radio": ToldByRadio,
 }
 
@@ -166,9 +176,10 @@ def parse_command(name: str, body: object) -> tuple[int, dict[str, Any]]:
     return int(values.pop("rev")), values
 
 
-def parse_session(body: object) -> str:
-    """The PIN of a session's JSON body. Raises MalformedError."""
-    return str(_parse(SessionBody, body).model_dump()["pin"])
+def parse_session(body: object) -> tuple[str, str | None]:
+    """`(pin, by)` of a session's JSON body. Raises MalformedError."""
+    values = _parse(SessionBody, body).model_dump()
+    return str(values["pin"]), values["by"]
 
 
 def _parse(model: type[Form], body: object) -> Form:

@@ -62,12 +62,12 @@ def test_several_sessions_last_twelve_hours() -> None:
     first, second = token(book.open("2468")), token(book.open("2468"))
     assert first != second
     times.now_s += 43199.0
-    assert book.is_open(first)
-    assert book.is_open(second)
+    assert book.holder(first)
+    assert book.holder(second)
     times.now_s += 1.0
-    assert not book.is_open(first)
-    assert not book.is_open("")
-    assert not book.is_open("\ud800")
+    assert not book.holder(first)
+    assert not book.holder("")
+    assert not book.holder("\ud800")
 
 
 def test_the_oldest_session_goes_when_there_are_too_many() -> None:
@@ -77,7 +77,7 @@ def test_the_oldest_session_goes_when_there_are_too_many() -> None:
     for _ in range(SESSIONS_MAX + 1):
         times.now_s += 1.0
         tokens.append(token(book.open("2468")))
-    assert [book.is_open(entry) for entry in tokens] == [False] + [True] * SESSIONS_MAX
+    assert [book.holder(entry) is not None for entry in tokens] == [False] + [True] * SESSIONS_MAX
 
 
 def test_five_wrong_pins_lock_everybody_out_for_five_minutes() -> None:
@@ -99,7 +99,7 @@ def test_a_right_pin_clears_the_count_and_a_session_outlives_a_lockout() -> None
         book.open("1")
     assert book.check("2468") == Correct()
     assert [book.open("1") for _ in range(5)][-1] == Wrong(5, 300.0)
-    assert book.is_open(kept)
+    assert book.holder(kept)
 
 
 @pytest.mark.parametrize(

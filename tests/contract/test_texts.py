@@ -11,7 +11,7 @@ import pytest
 from vehicle_agent import texts
 from vehicle_agent.commands import COMMANDS, OpenTrip
 from vehicle_agent.config_checks import INPUTS
-from vehicle_agent.core import alarms, interlock, rules
+from vehicle_agent.core import alarm_table, interlock, rules
 
 STATIC = Path(__file__).parents[2] / "vehicle_agent" / "display" / "static"
 PHASES = ("no_trip", "checking", "boarding", "securing", "secured", "under_way", "arrived", "unloading", "closed")
@@ -47,6 +47,7 @@ REFUSALS = (
     "unknown_item",
     "unknown_unit",
     "no_session",
+    "not_shelvable",
 )
 EQUIPMENT = ("radio", "beacon", "intercom", "ventilation", "lighting", "body_door", "gnss", "permit_output", "power")
 STAGES = ("recorded", "at_broker", "received", "acknowledged", "told_by_radio")
@@ -87,9 +88,9 @@ def keys_of_the_code() -> list[str]:
     return [
         *(f"phase.{phase}" for phase in PHASES),
         *(f"refusal.{code}" for code in {*REFUSALS, *rules.REFUSAL_RULES, *interlock._EQUIPMENT_CODES.values()}),
-        *(f"{group}.{code}" for code in alarms.DEFINITIONS for group in ("cause", "action")),
+        *(f"{group}.{code}" for code in alarm_table.DEFINITIONS for group in ("cause", "consequence", "action")),
         *(f"{group}.{item}" for item in items for group in ("item", "sentence")),
-        *(f"item.{name}" for name in EQUIPMENT),
+        *(f"item.{name}" for name in (*EQUIPMENT, "cell_call_N", "cell_temperature_N")),
         *(f"part.{part}" for part in (*documents, *rules.ACCEPTANCE_PARTS, "list_to_court", "files_outside")),
         *(f"kind.{kind}" for kind in (*kinds, "takeover", "to_court", "women_on_board")),
         *(f"button.{name}" for name in COMMANDS if name not in ("acknowledge_alarm", "told_by_radio")),
@@ -97,7 +98,7 @@ def keys_of_the_code() -> list[str]:
         *(f"status.{s}" for s in ("pending", "running", "passed", "failed", "expired", "manual_fallback", "confirmed")),
         *(f"equipment.{status}" for status in ("working", "fault", "stale", "unknown")),
         *(f"priority.{priority}" for priority in ("critical", "warning", "advisory")),
-        *(f"alarm_state.{state}" for state in ("unacknowledged", "acknowledged", "returned")),
+        *(f"alarm_state.{state}" for state in ("unacknowledged", "acknowledged", "returned", "shelved")),
         *(f"notice.{kind}" for kind in ("departure", "arrival", "correction", "overdue")),
         *(f"panel.{name}" for name in ("driver_ready", "driver_stop", "body_count", "alarm_button")),
     ]
@@ -137,12 +138,16 @@ def test_refusals_name_item_number_and_unit() -> None:
     assert texts.refusal("kk", "cell_full", "cell_3") == "3-камера толы: басқасын таңдаңыз"
     assert texts.refusal("en", "driver_not_ready", None) == "Driver: press READY"
     assert texts.alarm("en", "notice_unconfirmed", "astana-mp", "Astana")[0] == "Astana has not confirmed"
-    assert texts.alarm("kk", "cell_unlocked", "cell_lock_4") == ("4-камера құлыпталмаған", "Құлыптаңыз")
+    assert texts.alarm("kk", "cell_unlocked", "cell_lock_4") == (
+        "4-камера құлыпталмаған",
+        "Камера есігі ашылып кетуі мүмкін",
+        "Құлыптаңыз",
+    )
 
 
 def test_a_missing_text_never_raises() -> None:
     assert texts.refusal("kk", "new_code", "new_item") == "new_code"
-    assert texts.alarm("xx", "new_code", None) == ("new_code", "")
+    assert texts.alarm("xx", "new_code", None) == ("new_code", "", "")
     assert texts.get("kk", "no.such") == "no.such"
     assert texts.get("kk", "nothing") == "nothing"
     assert texts.label("kk", "new_item") == "new_item"

@@ -189,6 +189,95 @@ def test_manual_fallback_needs_configuration_pin_and_the_drivers_button() -> Non
     assert w.out["permit_enable"]
 
 
+def with_fallback(item: str = "ventilation") -> World:
+    """A world where this vehicle lets a person answer for `item`, in `checking`."""
+    w = World(replace(SETTINGS, manual_fallback=frozenset({item})))
+    w.run(3)
+    w.must("open_trip", **PLAN)
+    return w
+
+
+def test_H35_a_sensor_that_works_is_proven_and_not_answered_for() -> None:
+    w = with_fallback()
+    assert {(r.code, r.item) for r in w.do("confirm", item="ventilation", pin_is_right=True).refusals} == {
+        ("item_not_proven", "ventilation")
+    }
+
+
+def test_H35_what_the_crew_switched_off_is_no_broken_sensor() -> None:
+    w = with_fallback()
+    w.contacts["fan_switch"] = False
+    w.run(8.0)
+    assert w.live.equipment["ventilation"].reason == "switched_off"
+    assert w.do("confirm", item="ventilation", pin_is_right=True).refusals
+    w.must("start_tests")
+    w.run(2.0)
+    assert w.status("ventilation") == "failed"
+    assert w.do("confirm", item="ventilation", pin_is_right=True).refusals
+
+
+def test_H35_a_sense_that_never_goes_dark_can_be_answered_for() -> None:
+    w = with_fallback()
+    w.forced["airflow"] = True  # it says "running" also while the fan is interrupted
+    w.must("start_tests")
+    w.run(8.0)
+    assert (w.status("ventilation"), w.trip.rows["ventilation"].reason) == ("failed", "sense_stuck")
+    w.must("confirm", item="ventilation", pin_is_right=True)
+    w.press("driver_ready")
+    assert w.status("ventilation") == "manual_fallback"
+
+
+def open_by_hand() -> World:
+    """Boarding is open, with a person's word for the ventilation's sensor."""
+    w = with_fallback()
+    w.forced["airflow"] = False
+    w.must("start_tests")
+    w.run(10.0)
+    w.must("confirm", item="ventilation", pin_is_right=True)
+    w.press("driver_ready")
+    w.prove_locks()
+    w.attest()
+    w.press("driver_ready")
+    w.must("open_boarding")
+    w.run(0.2)
+    assert w.out["permit_enable"]
+    return w
+
+
+def test_H35_a_fan_switched_off_refuses_boarding_also_where_somebody_answers_for_its_sensor() -> None:
+    w = open_by_hand()
+    w.contacts["fan_switch"] = False
+    w.run(0.2)
+    assert not w.out["permit_enable"]
+    assert ("equipment_fault", "ventilation") in w.codes()
+
+
+def test_H35_with_people_aboard_the_alarm_stays_whoever_answered_for_the_sensor() -> None:
+    w = open_by_hand()
+    w.board(1)
+    w.run(4.0)
+    assert ("airflow_lost", "ventilation") in {(a.code, a.item) for a in w.trip.alarms}
+
+
+def test_H35_the_word_of_a_person_ends_with_the_trip() -> None:
+    w = open_by_hand()
+    w.must("cancel_trip", reason="x")
+    w.must("open_trip", **PLAN)
+    assert w.status("ventilation") == "pending"
+
+
+@pytest.mark.parametrize("item", ["cell_lock_1", "driver_ready", "counts_agree", "cells_seen_open", "vehicle_empty"])
+def test_H35_a_lock_a_count_and_the_drivers_report_cannot_be_answered_for_even_if_configured(item: str) -> None:
+    w = with_fallback(item)
+    w.loops["cell_1"] = "cut"
+    w.must("start_tests")
+    w.run(1.0)
+    assert {r.code for r in w.do("confirm", item=item, pin_is_right=True).refusals} <= {"unknown_item", "wrong_phase"}
+    w.press("driver_ready")
+    assert w.status(item) != "manual_fallback"
+    assert w.trip.report is None
+
+
 def test_every_sensed_pass_and_its_proof_is_an_event() -> None:
     w = World()
     w.to_ready()

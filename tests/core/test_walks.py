@@ -71,8 +71,9 @@ def arguments(rng: random.Random, name: str, w: World) -> dict[str, Any]:
         return {"item": item, **({"part": part} if name == "confirm" and part else {})}
     if name in ("log_halt", "cancel_trip"):
         return {"reason": "x"}
-    if name == "acknowledge_alarm":
-        return {"alarm": rng.choice([a.id for a in w.trip.alarms] or ["none"])}
+    if name in ("acknowledge_alarm", "shelve_alarm"):
+        shelf = {"reason": "x", "for_s": rng.choice([1.0, 600.0])} if name == "shelve_alarm" else {}
+        return {"alarm": rng.choice([a.id for a in w.trip.alarms] or ["none"]), **shelf}
     if name == "told_by_radio":
         return {"notice": rng.choice([n.id for n in w.trip.notices] or ["none"]), "post": "duty officer"}
     return {"cell": rng.choice([1, 2, 3])} if name.endswith(("person", "_out", "_in")) else {}

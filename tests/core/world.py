@@ -67,6 +67,11 @@ class World:
         self.radio_lives, self.latitude_deg = True, 43.25
         self.stuck: frozenset[str] = frozenset()
         self.journal_ok = True
+        self.supply_ok = True
+        self.calls: dict[str, str | None] = {f"cell_call_{cell}": "idle" for cell in settings.call_cells}
+        self.temperatures_c: dict[str, float | None] = {
+            f"cell_temperature_{cell}": 21.0 for cell in settings.temperature_cells
+        }
 
     def now(self) -> Now:
         return Now(
@@ -106,13 +111,15 @@ class World:
             self.mono_s,
             dict(self.loops),
             contacts,
-            True,
+            self.supply_ok,
             True,
             fix,
             radio,
             self.stuck,
             self.journal_ok,
             out.get("permit_enable", False),
+            dict(self.calls),
+            dict(self.temperatures_c),
         )
 
     def scan(self, *inputs: Input) -> tuple[Answer, ...]:

@@ -31,6 +31,7 @@ CONTRACT = [
     "close_trip",
     "cancel_trip",
     "acknowledge_alarm",
+    "shelve_alarm",
     "told_by_radio",
 ]
 
@@ -50,6 +51,7 @@ def test_there_is_a_form_for_every_command_of_the_contract_and_no_other() -> Non
         ("confirm", {"item": "lighting", "pin": "2468"}),
         ("board_person", {"cell": 6}),
         ("log_halt", {"reason": "Дәретхана"}),
+        ("shelve_alarm", {"alarm": "01a20383-b172-70f9-8d2f-017918d1fefd", "reason": "Туннель", "for_s": 600.0}),
         ("told_by_radio", {"notice": "01a20383-b172-70f9-8d2f-017918d1fefd", "post": "кезекші"}),
     ],
 )
@@ -131,4 +133,5 @@ def test_a_session_needs_a_pin_as_text_and_an_error_never_repeats_it(body: objec
     with pytest.raises(MalformedError) as refused:
         parse_session(body)
     assert "2468" not in str(refused.value)
-    assert parse_session({"pin": "2468"}) == "2468"
+    assert parse_session({"pin": "2468"}) == ("2468", None)
+    assert parse_session({"pin": "2468", "by": "captain A."}) == ("2468", "captain A.")

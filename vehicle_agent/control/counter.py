@@ -97,7 +97,7 @@ class Counter:
         elif request.fields["rev"] != self._control.view.rev:
             self._answer(request, 409, self._control.refused(refusal("stale_view")))
         else:
-            return Command(request.fields["name"], request.fields["args"])
+            return Command(request.fields["name"], request.fields["args"], request.fields["by"])
         return None
 
     def _settle_command(self, request: Request, answer: Answer) -> None:
@@ -166,7 +166,7 @@ class Counter:
         )
 
     def _session(self, request: Request) -> None:
-        self._control.record(SessionOpened())
+        self._control.record(SessionOpened(request.fields["by"]))
         body = {"session": request.fields["token"], "expires_s": request.fields["expires_s"]}
         self._soon(request, 200, body)
 

@@ -24,7 +24,7 @@ PINS_WAITING_MAX = 8
 log = logging.getLogger("requests")
 
 _COMMAND_FIELDS = frozenset({"id", "op", "name", "session", "body"})
-_SESSION_FIELDS = frozenset({"id", "op", "pin"})
+_SESSION_FIELDS = frozenset({"id", "op", "pin", "by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ class Intake:
         if not isinstance(name, str) or name not in COMMANDS:
             self._answer(client, number, 404, {"error": "unknown_command", "detail": "there is no such command"})
             return
-        if not isinstance(token, str) or not self._sessions.is_open(token):
+        holder = self._sessions.holder(token) if isinstance(token, str) else None
+        if holder is None:
             self._answer(client, number, 401, {"error": "no_session", "detail": "the commander's PIN is needed"})
             return
         try:
@@ -120,7 +121,7 @@ class Intake:
             self._refuse(client, number, str(error))
             return
         pin = arguments.pop("pin", None)
-        fields: dict[str, Any] = {"name": name, "rev": rev, "args": arguments}
+        fields: dict[str, Any] = {"name": name, "rev": rev, "args": arguments, "by": holder}
         if pin is None:
             self._hand_over(client, number, "command", fields)
         else:
@@ -133,11 +134,11 @@ class Intake:
         try:
             if extra := set(request) - _SESSION_FIELDS:
                 raise MalformedError(f"unknown fields: {', '.join(sorted(extra))}")
-            pin = parse_session({key: value for key, value in request.items() if key == "pin"})
+            pin, by = parse_session({key: value for key, value in request.items() if key in ("pin", "by")})
         except MalformedError as error:
             self._refuse(client, number, str(error))
             return
-        self._check_pin(client, number, lambda: self._sessions.open(pin), "session", {})
+        self._check_pin(client, number, lambda: self._sessions.open(pin, by), "session", {"by": by})
 
     def _check_pin(
         self,
@@ -160,7 +161,8 @@ class Intake:
                         client, number, "pin_wrong", {"count": wrong.count, "lockout_s": wrong.lockout_s}
                     )
                 case Opened() as opened:
-                    self._hand_over_checked(client, number, op, {"token": opened.token, "expires_s": opened.expires_s})
+                    session = {**fields, "token": opened.token, "expires_s": opened.expires_s}
+                    self._hand_over_checked(client, number, op, session)
                 case Correct():
                     self._hand_over_checked(client, number, op, fields)
 

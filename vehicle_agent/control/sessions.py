@@ -15,6 +15,7 @@ from vehicle_agent.control.pin import PinHash
 
 SESSIONS_MAX = 16  # several screens may be open; a forgotten one is not kept for ever
 _TOKEN_BYTES = 32
+NAMELESS = "commander"  # the role, where nobody gave a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +58,22 @@ class Sessions:
         self._lockout_s = lockout_s
         self._mono = mono
         self._lock = threading.Lock()
-        self._expiry: dict[bytes, float] = {}  # SHA-256 of the token -> monotonic end
+        # SHA-256 of the token -> monotonic end, and who opened the session
+        self._open: dict[bytes, tuple[float, str]] = {}
         self._wrong = 0
         self._locked_until_s: float | None = None
 
-    def open(self, pin: str) -> Opened | Wrong | LockedOut:
-        """Check a PIN and open a session."""
+    def open(self, pin: str, by: str | None = None) -> Opened | Wrong | LockedOut:
+        """Check a PIN and open a session in the name of `by`; without a name it is the commander's."""
         found = self.check(pin)
         if not isinstance(found, Correct):
             return found
         token = os.urandom(_TOKEN_BYTES).hex()
         with self._lock:
             now_s = self._mono()
-            alive = sorted((end, key) for key, end in self._expiry.items() if end > now_s)
-            self._expiry = {key: end for end, key in alive[-(SESSIONS_MAX - 1) :]}
-            self._expiry[_key(token)] = now_s + self._session_s
+            alive = sorted((end, key, who) for key, (end, who) in self._open.items() if end > now_s)
+            self._open = {key: (end, who) for end, key, who in alive[-(SESSIONS_MAX - 1) :]}
+            self._open[_key(token)] = (now_s + self._session_s, by or NAMELESS)
         return Opened(token, self._session_s)
 
     def check(self, pin: str) -> Correct | Wrong | LockedOut:
@@ -91,10 +93,10 @@ class Sessions:
             self._locked_until_s = self._mono() + self._lockout_s
             return Wrong(count, self._lockout_s)
 
-    def is_open(self, token: str) -> bool:
-        """Whether this is the token of a session that has not ended."""
-        end_s = self._expiry.get(_key(token))
-        return end_s is not None and self._mono() < end_s
+    def holder(self, token: str) -> str | None:
+        """Who opened the session of this token; None when there is none, or it has ended."""
+        end_s, who = self._open.get(_key(token), (None, None))
+        return who if end_s is not None and self._mono() < end_s else None
 
     def restore(self, *, wrong: int, locked_for_s: float) -> None:
         """After a start: what the journal knows of wrong PINs before it."""

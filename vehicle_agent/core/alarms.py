@@ -1,6 +1,7 @@
-"""Alarms: what needs somebody to act, how long it must last, and its life from raised to returned and acknowledged.
+"""Alarms: which causes are there, and an alarm's life from raised to returned and acknowledged.
 
 An alarm is one cause on one item; it is never silenced by time, and a returned one stays until a person has seen it.
+However often a cause comes and goes, it has one alarm; one that does so all the time is told as unsteady instead.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import notices
-from .events import AlarmRaised, AlarmReturned, Event
+from . import care, notices
+from .alarm_table import DEFINITIONS
+from .events import AlarmRaised, AlarmReturned, AlarmUnshelved, Event
 from .inputs import Now
 from .levels import is_chattering
 from .motion import is_inside, position
@@ -19,36 +21,9 @@ from .state import Live, Trip
 
 Cause = tuple[str, str | None]
 EVERY_S = 0.1  # causes are looked at this often
+UNSTEADY_COMINGS = 3  # more than this within a minute is one alarm that stays, and one about the signal (hmi.md A2)
+UNSTEADY_WITHIN_S = 60.0
 
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """Priority, and how long the cause must be there (or gone) before the alarm is raised (or returns), in seconds."""
-
-    priority: str
-    on_s: float
-    off_s: float
-
-
-DEFINITIONS: Mapping[str, Definition] = {
-    "airflow_lost": Definition("critical", 3.0, 5.0),  # hazards.md H36: at the cab and the desk within 10 s
-    "moved_unpermitted": Definition("critical", 0.0, 5.0),
-    "cell_door_open_under_way": Definition("critical", 0.3, 5.0),
-    "cell_unlocked": Definition("critical", 0.5, 5.0),
-    "cell_lock_fault": Definition("critical", 0.5, 5.0),
-    "body_door_open": Definition("critical", 0.3, 5.0),
-    "alarm_button": Definition("critical", 0.0, 1.0),
-    "permit_stuck": Definition("critical", 0.0, 5.0),
-    "lighting_lost": Definition("warning", 3.0, 5.0),
-    "intercom_lost": Definition("warning", 3.0, 5.0),
-    "radio_lost": Definition("warning", 5.0, 5.0),
-    "power_lost": Definition("warning", 1.0, 5.0),
-    "unscheduled_halt": Definition("warning", 0.0, 5.0),  # its own duration is in the settings
-    "notice_unconfirmed": Definition("warning", 0.0, 0.0),
-    "gnss_lost": Definition("advisory", 10.0, 5.0),
-    "chattering": Definition("advisory", 0.0, 5.0),
-    "button_stuck": Definition("advisory", 0.0, 5.0),
-}
 
 _LOST = {
     "airflow_lost": "ventilation",
@@ -58,7 +33,6 @@ _LOST = {
     "power_lost": "power",
 }
 _ON_THE_ROAD = ("secured", "under_way", "arrived")
-_PRIORITIES = ("critical", "warning", "advisory")
 
 
 def causes(trip: Trip, live: Live, now: Now, stuck: frozenset[str], settings: Settings) -> set[Cause]:
@@ -81,6 +55,7 @@ def causes(trip: Trip, live: Live, now: Now, stuck: frozenset[str], settings: Se
         found.update((code, item) for code, item in _LOST.items() if not live.is_working(item))
         found.update(_doors(trip, live, settings))
     found.update(_movement(trip, live, now, settings))
+    found.update(care.causes(trip, live, now, settings))
     return found
 
 
@@ -122,35 +97,58 @@ def _movement(trip: Trip, live: Live, now: Now, settings: Settings) -> set[Cause
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Which causes have been there, and which raised ones gone, since when."""
+    """Which causes have been there, which raised ones gone, since when; and when each came in the last minute."""
 
     conditions: Mapping[Cause, float]
     clear: Mapping[Cause, float]
+    came: Mapping[Cause, tuple[float, ...]]
     events: tuple[Event, ...]
 
 
 def advance(trip: Trip, live: Live, now: Now, stuck: frozenset[str], settings: Settings) -> Watch:
-    """Raise what has lasted, return what has been gone long enough."""
-    found = causes(trip, live, now, stuck, settings)
+    """Raise what has lasted, return what has been gone long enough, bring back what was put aside."""
     at_s = now.mono_s
+    known = {(a.code, a.item): a for a in trip.alarms}
+    came = _of_the_last_minute(live.came, at_s)
+    found = causes(trip, live, now, stuck, settings)
+    found |= {("chattering", cause[1] or cause[0]) for cause in came if _is_unsteady(cause, came)}
+    active = {cause for cause, alarm in known.items() if alarm.is_active}
+    codes = {code for code, _ in found}
+    # What a graver trouble explains is not told beside it; it has to last anew when that has gone.
+    found = {cause for cause in found if cause in active or DEFINITIONS[cause[0]].hidden_by not in codes}
     conditions = {cause: live.conditions.get(cause, at_s) for cause in found}
     clear: dict[Cause, float] = {}
     events: list[Event] = []
-    known = {(a.code, a.item): a for a in trip.alarms}
-    for cause in sorted(found, key=str):
-        alarm = known.get(cause)
-        if (alarm is None or not alarm.is_active) and at_s - conditions[cause] >= DEFINITIONS[cause[0]].on_s:
+    for cause in sorted(found - active, key=str):
+        if at_s - conditions[cause] >= DEFINITIONS[cause[0]].on_s:
+            alarm = known.get(cause)
             number = alarm.id if alarm is not None else now.new_id()
             events.append(AlarmRaised(number, cause[0], DEFINITIONS[cause[0]].priority, cause[1]))
-    for cause, alarm in known.items():
-        if not alarm.is_active or cause in found:
-            continue
-        clear[cause] = live.clear.get(cause, at_s)
-        if at_s - clear[cause] >= DEFINITIONS[cause[0]].off_s:
-            events.append(AlarmReturned(alarm.id))
-    return Watch(conditions, clear, tuple(events))
+            came[cause] = (*came.get(cause, ()), at_s)
+    for cause in sorted(active, key=str):
+        alarm = known[cause]
+        if cause in found:
+            if cause in live.clear:  # it had gone, and is there again before its alarm has returned
+                came[cause] = (*came.get(cause, ()), at_s)
+        else:
+            clear[cause] = live.clear.get(cause, at_s)
+            off_s = UNSTEADY_WITHIN_S if _is_unsteady(cause, came) else DEFINITIONS[cause[0]].off_s
+            if at_s - clear[cause] >= off_s:
+                events.append(AlarmReturned(alarm.id))
+                continue
+        shelf = alarm.shelf
+        if shelf is not None and (shelf.boot_id != now.boot_id or at_s >= shelf.until_s):
+            events.append(AlarmUnshelved(alarm.id))
+    return Watch(conditions, clear, came, tuple(events))
 
 
-def rank(priority: str) -> int:
-    """0 for the gravest."""
-    return _PRIORITIES.index(priority)
+def _of_the_last_minute(came: Mapping[Cause, tuple[float, ...]], at_s: float) -> dict[Cause, tuple[float, ...]]:
+    kept = {cause: tuple(t for t in times if at_s - t < UNSTEADY_WITHIN_S) for cause, times in came.items()}
+    return {cause: times for cause, times in kept.items() if times}
+
+
+def _is_unsteady(cause: Cause, came: Mapping[Cause, tuple[float, ...]]) -> bool:
+    """A person who calls again and again is no bad contact."""
+    if DEFINITIONS[cause[0]].is_call or cause[0] == "chattering":
+        return False
+    return len(came.get(cause, ())) > UNSTEADY_COMINGS

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import events as ev
-from . import notices, rules
+from . import fallback, notices, rules
+from .alarm_table import DEFINITIONS, SHELVED_MAX_S
 from .inputs import Command, Now
 from .interlock import Refusal, checklist, refusal, refusals
 from .motion import is_inside, position
@@ -41,7 +42,7 @@ class Scene:
 
 def decide_command(command: Command, scene: Scene) -> Answer:
     """The answer to one order. Raises KeyError for a name that is no command."""
-    return _COMMANDS[command.name](dict(command.args), scene)
+    return _COMMANDS[command.name]({**command.args, "by": command.by}, scene)
 
 
 def _yes(*events: ev.Event) -> Answer:
@@ -142,11 +143,16 @@ def _parts(item: str, scene: Scene) -> tuple[str, ...]:
 def _ask_fallback(args: dict[str, Any], rule: rules.ItemRule, scene: Scene) -> Answer:
     """Half of a manual fallback: the PIN, checked before this, and then the driver's own button within 30 s."""
     item = rule.item
-    if item not in scene.settings.manual_fallback or item.startswith("cell_lock_") or not args.get("pin_is_right"):
+    if not fallback.is_allowed(item, scene.settings) or not args.get("pin_is_right"):
         return _no("unknown_item", item)
     if scene.trip.phase not in ("checking", "boarding") or scene.trip.is_open:
         return _no("wrong_phase")
-    return _yes() if scene.trip.rows.get(item, Row()).is_good else _yes(ev.FallbackRequested(item))
+    row = scene.trip.rows.get(item, Row())
+    if row.is_good:
+        return _yes()
+    if not fallback.is_sensor_in_doubt(row, scene.live.equipment.get(item)):
+        return Answer(refusals=(refusal("item_not_proven", item, rule.rule),))  # its sensor works: it can be proven
+    return _yes(ev.FallbackRequested(item))
 
 
 def _withdraw(args: dict[str, Any], scene: Scene) -> Answer:
@@ -337,7 +343,23 @@ def _acknowledge_alarm(args: dict[str, Any], scene: Scene) -> Answer:
     alarm = next((a for a in scene.trip.alarms if a.id == args["alarm"]), None)
     if alarm is None:
         return _no("unknown_item", args["alarm"])
-    return _yes() if alarm.is_acknowledged else _yes(ev.AlarmAcknowledged(alarm.id, "commander"))
+    if alarm.is_acknowledged:
+        return _yes()
+    # Whoever confirms that the look at the people was due says that it has been taken.
+    checked = (ev.WelfareChecked(args["by"]),) if alarm.code == "welfare_due" else ()
+    return _yes(ev.AlarmAcknowledged(alarm.id, args["by"]), *checked)
+
+
+def _shelve_alarm(args: dict[str, Any], scene: Scene) -> Answer:
+    """Put aside for a while what needs no eye now; never what endangers people (hmi.md A2)."""
+    alarm = next((a for a in scene.trip.alarms if a.id == args["alarm"]), None)
+    if alarm is None:
+        return _no("unknown_item", args["alarm"])
+    if not alarm.is_active or not DEFINITIONS[alarm.code].is_shelvable:
+        return _no("not_shelvable", alarm.id)
+    if alarm.shelf is not None:
+        return _yes()
+    return _yes(ev.AlarmShelved(alarm.id, args["by"], args["reason"], min(args["for_s"], SHELVED_MAX_S)))
 
 
 def _told_by_radio(args: dict[str, Any], scene: Scene) -> Answer:
@@ -370,6 +392,7 @@ _COMMANDS: dict[str, Callable[[dict[str, Any], Scene], Answer]] = {
     "close_trip": _close_trip,
     "cancel_trip": _cancel_trip,
     "acknowledge_alarm": _acknowledge_alarm,
+    "shelve_alarm": _shelve_alarm,
     "told_by_radio": _told_by_radio,
 }
 NAMES = frozenset(_COMMANDS)

@@ -96,7 +96,13 @@ def _observe(live: Live, readings: Readings, now: Now, settings: Settings) -> Li
     at_s = readings.at_s
     levels = fold_levels(live.levels, readings)
     live = replace(
-        live, at_s=at_s, levels=levels, fix=readings.fix, radio=readings.radio, journal_ok=readings.journal_ok
+        live,
+        at_s=at_s,
+        levels=levels,
+        fix=readings.fix,
+        radio=readings.radio,
+        journal_ok=readings.journal_ok,
+        temperatures_c=readings.temperatures_c,
     )
     if readings.is_enabled != live.enable[0]:
         live = replace(live, enable=(readings.is_enabled, at_s))
@@ -165,7 +171,13 @@ def _automatic(fold: _Fold, before: Live, readings: Readings) -> None:
     if fold.now.mono_s - fold.live.alarms_at_s >= alarms.EVERY_S:
         watch = alarms.advance(fold.trip, fold.live, fold.now, readings.stuck, fold.settings)
         fold.add(*watch.events)
-        fold.live = replace(fold.live, conditions=watch.conditions, clear=watch.clear, alarms_at_s=fold.now.mono_s)
+        fold.live = replace(
+            fold.live,
+            conditions=watch.conditions,
+            clear=watch.clear,
+            came=watch.came,
+            alarms_at_s=fold.now.mono_s,
+        )
 
 
 def _move(fold: _Fold) -> None:

@@ -40,6 +40,7 @@ def names(settings: Settings) -> tuple[str, ...]:
         "gnss",
         "permit_output",
         "power",
+        *settings.care_equipment(),
     )
 
 
@@ -83,6 +84,11 @@ def _findings(live: Live, readings: Readings, settings: Settings) -> list[tuple[
         ("power", _power(readings)),
     ]
     found.extend((f"cell_lock_{cell}", _loop(f"cell_{cell}", live, readings)) for cell in settings.cells)
+    found.extend((f"cell_call_{cell}", _call(f"cell_call_{cell}", readings)) for cell in settings.call_cells)
+    found.extend(
+        (f"cell_temperature_{cell}", _temperature(f"cell_temperature_{cell}", readings))
+        for cell in settings.temperature_cells
+    )
     return found
 
 
@@ -122,6 +128,20 @@ def _loop(wire: str, live: Live, readings: Readings) -> Finding:
     if raw in LOOPS_READABLE:
         return WORKING
     return ("fault", raw) if raw in ("cut", "short") else ("unknown", "implausible")
+
+
+def _call(wire: str, readings: Readings) -> Finding:
+    """The line of a cell's call button: a cut one is a person who cannot call."""
+    raw = readings.calls.get(wire)
+    if raw in ("idle", "pressed"):
+        return WORKING
+    if raw is None:
+        return "unknown", "not_readable"
+    return ("fault", raw) if raw in ("cut", "short") else ("unknown", "implausible")
+
+
+def _temperature(name: str, readings: Readings) -> Finding:
+    return ("fault", "not_readable") if readings.temperatures_c.get(name) is None else WORKING
 
 
 def _beacon(live: Live, readings: Readings) -> Finding:
@@ -193,4 +213,9 @@ def details(live: Live, name: str) -> Mapping[str, object]:
         return {"mode": live.fix.mode, "satellites": live.fix.satellites, "hdop": live.fix.hdop}
     if name.startswith("cell_lock_"):
         return {"loop": live.level(f"cell_{name.removeprefix('cell_lock_')}")}
+    if name.startswith("cell_call_"):
+        return {"call": live.level(name)}
+    if name.startswith("cell_temperature_"):
+        celsius = live.temperatures_c.get(name)
+        return {"celsius": None if celsius is None else round(celsius, 1)}
     return {"loop": live.level("body_door")} if name == "body_door" else EMPTY

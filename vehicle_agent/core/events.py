@@ -34,7 +34,10 @@ class Commissioned(Event):
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened(Event):
+    """`by` is the name or post that the commander gave with the PIN, None when he gave none."""
+
     type: ClassVar[str] = "session_opened"
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,31 @@ class AlarmReturned(Event):
 class AlarmAcknowledged(Event):
     type: ClassVar[str] = "alarm_acknowledged"
     alarm: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmShelved(Event):
+    """Put aside for a while, with the reason; it comes back by itself."""
+
+    type: ClassVar[str] = "alarm_shelved"
+    alarm: str
+    by: str
+    reason: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmUnshelved(Event):
+    type: ClassVar[str] = "alarm_unshelved"
+    alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class WelfareChecked(Event):
+    """Somebody has looked at the people in the cells: the body escort by his button, or the commander by his word."""
+
+    type: ClassVar[str] = "welfare_checked"
     by: str
 
 

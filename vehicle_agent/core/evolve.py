@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from . import events as ev
 from . import rules
 from .notices import RANK
-from .state import EMPTY, Alarm, Departure, Halt, Notice, Report, Row, Trip
+from .state import EMPTY, Alarm, Departure, Halt, Notice, Report, Row, Shelf, Trip
 
 # Events that do not move `rev`, which follows phase, trip, checklist, driver and counts.
 _SILENT = frozenset(
@@ -21,6 +22,9 @@ _SILENT = frozenset(
         ev.AlarmRaised,
         ev.AlarmReturned,
         ev.AlarmAcknowledged,
+        ev.AlarmShelved,
+        ev.AlarmUnshelved,
+        ev.WelfareChecked,
         ev.NoticeRecorded,
         ev.NoticeFirstSent,
         ev.NoticeStage,
@@ -72,7 +76,7 @@ def is_kept_with_people(trip: Trip, item: str) -> bool:
 
 
 def _trip_opened(trip: Trip, at: ev.Envelope, event: ev.TripOpened) -> Trip:
-    """A new trip keeps nothing of the last one but the notices that no duty officer has acknowledged yet."""
+    """A new trip keeps of the last one what nobody has seen yet: notices without an acknowledgement, and alarms."""
     return Trip(
         order=trip.order,
         view=trip.view,
@@ -81,6 +85,7 @@ def _trip_opened(trip: Trip, at: ev.Envelope, event: ev.TripOpened) -> Trip:
         plan=event,
         notices=tuple(n for n in trip.notices if n.stage != "acknowledged"),
         sequences=trip.sequences,
+        alarms=trip.alarms,
         commissioned=trip.commissioned,
         boot_id=at.boot_id,
     )
@@ -147,7 +152,18 @@ def _add(counts: Mapping[int, int], cell: int, n: int) -> dict[int, int]:
 
 def _person_boarded(trip: Trip, at: ev.Envelope, event: ev.PersonBoarded) -> Trip:
     seated = _add(trip.seated, event.cell, 1)
-    return replace(trip, commander=trip.commander + 1, seated=seated, used=trip.used | {event.cell})
+    return replace(
+        trip,
+        commander=trip.commander + 1,
+        seated=seated,
+        used=trip.used | {event.cell},
+        checked=_checked_from_the_first_on(trip, at),
+    )
+
+
+def _checked_from_the_first_on(trip: Trip, at: ev.Envelope) -> tuple[float, str] | None:
+    """The welfare timer runs from the moment when the first person is aboard."""
+    return trip.checked if trip.aboard > 0 else (at.at_s, at.boot_id)
 
 
 def _person_unboarded(trip: Trip, at: ev.Envelope, event: ev.PersonUnboarded) -> Trip:
@@ -157,7 +173,7 @@ def _person_unboarded(trip: Trip, at: ev.Envelope, event: ev.PersonUnboarded) ->
 
 
 def _body_counted(trip: Trip, at: ev.Envelope, event: ev.BodyCounted) -> Trip:
-    return replace(trip, body=trip.body + event.delta)
+    return replace(trip, body=trip.body + event.delta, checked=_checked_from_the_first_on(trip, at))
 
 
 def _boarding_finished(trip: Trip, at: ev.Envelope, _: ev.BoardingFinished) -> Trip:
@@ -250,12 +266,33 @@ def _alarm_raised(trip: Trip, at: ev.Envelope, event: ev.AlarmRaised) -> Trip:
 
 def _alarm_returned(trip: Trip, at: ev.Envelope, event: ev.AlarmReturned) -> Trip:
     kept = (a for a in trip.alarms if not (a.id == event.alarm and a.is_acknowledged))
-    return replace(trip, alarms=tuple(replace(a, is_active=False) if a.id == event.alarm else a for a in kept))
+    gone = (replace(a, is_active=False, shelf=None) if a.id == event.alarm else a for a in kept)
+    return replace(trip, alarms=tuple(gone))
 
 
 def _alarm_acknowledged(trip: Trip, at: ev.Envelope, event: ev.AlarmAcknowledged) -> Trip:
     kept = (a for a in trip.alarms if not (a.id == event.alarm and not a.is_active))
-    return replace(trip, alarms=tuple(replace(a, is_acknowledged=True) if a.id == event.alarm else a for a in kept))
+    seen = (replace(a, is_acknowledged=True, acknowledged_by=event.by) if a.id == event.alarm else a for a in kept)
+    return replace(trip, alarms=tuple(seen))
+
+
+def _alarm_shelved(trip: Trip, at: ev.Envelope, event: ev.AlarmShelved) -> Trip:
+    until_utc = at.at_utc + timedelta(seconds=event.for_s)
+    shelf = Shelf(at.at_s + event.for_s, until_utc, at.boot_id, event.reason, event.by)
+    return replace(trip, alarms=tuple(replace(a, shelf=shelf) if a.id == event.alarm else a for a in trip.alarms))
+
+
+def _alarm_unshelved(trip: Trip, at: ev.Envelope, event: ev.AlarmUnshelved) -> Trip:
+    """It is there again as if it had just been raised: somebody has to see it once more."""
+    back = (
+        replace(a, shelf=None, is_acknowledged=False, acknowledged_by=None) if a.id == event.alarm else a
+        for a in trip.alarms
+    )
+    return replace(trip, alarms=tuple(back))
+
+
+def _welfare_checked(trip: Trip, at: ev.Envelope, _: ev.WelfareChecked) -> Trip:
+    return replace(trip, checked=(at.at_s, at.boot_id))
 
 
 _FOLDS: dict[type[ev.Event], Callable[[Trip, ev.Envelope, Any], Trip]] = {
@@ -291,4 +328,7 @@ _FOLDS: dict[type[ev.Event], Callable[[Trip, ev.Envelope, Any], Trip]] = {
     ev.AlarmRaised: _alarm_raised,
     ev.AlarmReturned: _alarm_returned,
     ev.AlarmAcknowledged: _alarm_acknowledged,
+    ev.AlarmShelved: _alarm_shelved,
+    ev.AlarmUnshelved: _alarm_unshelved,
+    ev.WelfareChecked: _welfare_checked,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -39,7 +39,10 @@ class Radio:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """All levels of one scan. Loops carry `hw.loops` words or None (not readable); contacts are True for closed."""
+    """All levels of one scan. Loops carry `hw.loops` words or None (not readable); contacts are True for closed.
+
+    Calls carry `hw.care` words, temperatures are in °C; None where a line or sensor cannot be read.
+    """
 
     at_s: float
     loops: Mapping[str, str | None]
@@ -51,6 +54,8 @@ class Readings:
     stuck: frozenset[str] = frozenset()
     journal_ok: bool = True
     is_enabled: bool = False  # what `permit_enable` was last told, to be compared with its read-back
+    calls: Mapping[str, str | None] = field(default_factory=dict)  # "cell_call_1" -> idle, pressed, cut, short …
+    temperatures_c: Mapping[str, float | None] = field(default_factory=dict)  # "cell_temperature_1" -> °C
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One order of the escort commander, already checked for its form. `by` names the session."""
+    """One order of the escort commander, already checked for its form. `by` names who opened the session."""
 
     name: str
     args: Mapping[str, object]

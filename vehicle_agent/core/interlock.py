@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from . import rules
+from . import fallback, rules
 from .settings import Settings
 from .state import Live, Row, Trip
 
@@ -68,8 +68,7 @@ def _running(trip: Trip, live: Live, settings: Settings) -> list[Refusal]:
         status = live.equipment.get(name)
         if status is not None and status.status == "working":
             continue
-        row = trip.rows.get(name)
-        if row is not None and row.status == "manual_fallback":
+        if fallback.answers_for(trip.rows.get(name), status):
             continue  # a person answers for this sensor until the trip ends; never possible for a lock
         code = _EQUIPMENT_CODES[status.status if status is not None else "unknown"]
         found.append(refusal(code, name, rules.equipment_rule(name)))

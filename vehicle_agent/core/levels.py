@@ -20,6 +20,7 @@ CHATTER_REVERSALS = 6  # more than this in the window is a fault, ordinary use o
 # The value that has to be earned with ten good samples; every other value is believed after two.
 _EARNED: Mapping[str, Any] = {"handbrake": True}
 _EARNED_LOOP = "locked"
+_EARNED_CALL = "idle"
 _FLASHING = frozenset({"beacon_sense", "intercom_return", "permit_readback"})  # these are meant to change quickly
 
 
@@ -27,7 +28,8 @@ def fold_levels(levels: Mapping[str, Level], readings: Readings) -> Mapping[str,
     """The wires after one more sample; the same mapping when nothing moved."""
     changed: dict[str, Level] | None = None
     at_s = readings.at_s
-    for wires, is_loop in ((readings.loops, True), (readings.contacts, False)):
+    groups = ((readings.loops, _EARNED_LOOP), (readings.calls, _EARNED_CALL), (readings.contacts, None))
+    for wires, earned_by_all in groups:
         for name, raw in wires.items():
             entry = levels.get(name)
             is_calm = entry is not None and not (entry.reversals and at_s - entry.reversals[0] >= CHATTER_WINDOW_S)
@@ -35,7 +37,7 @@ def fold_levels(levels: Mapping[str, Level], readings: Readings) -> Mapping[str,
                 continue
             if changed is None:
                 changed = dict(levels)
-            earned = _EARNED_LOOP if is_loop else _EARNED.get(name)
+            earned = earned_by_all or _EARNED.get(name)
             changed[name] = _fold(entry or Level(since_s=at_s), name, raw, at_s, earned)
     return levels if changed is None else changed
 

@@ -5,7 +5,8 @@ The boarding permit needs the newest state and the last durable one: revoking ac
 
 from __future__ import annotations
 
-from .state import Live, Trip
+from .alarm_table import DEFINITIONS
+from .state import Alarm, Live, Trip
 
 REFUSED_PRESS_FOR_S = 2.0  # how long the lamp says no
 BLINK_S = 0.125
@@ -29,6 +30,13 @@ def outputs(trip: Trip, durable: Trip, live: Live, now_s: float) -> dict[str, bo
     }
 
 
+def _is_sounding(alarm: Alarm) -> bool:
+    """Until somebody has seen it; a call for help sounds on when its button has been let go."""
+    if alarm.is_acknowledged or alarm.shelf is not None:
+        return False
+    return alarm.is_active or DEFINITIONS[alarm.code].is_call
+
+
 def _is_off(live: Live, item: str) -> bool:
     test = live.tests.get(item)
     return test is not None and test.stage == "off"
@@ -47,7 +55,7 @@ def _ready_lamp(live: Live, now_s: float) -> bool:
 
 def _buzzer(trip: Trip, live: Live, now_s: float) -> bool:
     """Continuous for a critical alarm that nobody has acknowledged, a beep every 30 s for a warning."""
-    loudest = {a.priority for a in trip.alarms if a.is_active and not a.is_acknowledged}
+    loudest = {a.priority for a in trip.alarms if _is_sounding(a)}
     if "critical" in loudest:
         return True
     if "warning" in loudest and now_s % 30.0 < 0.5:

@@ -13,6 +13,7 @@ from .state import Live, Row
 PRESS_S = (0.05, 3.0)  # contract.md: one press, one person
 TAKE_BACK_S = (3.0, 8.0)
 FALLBACK_WITHIN_S = 30.0
+_WATCHED_IN = ("securing", "secured", "under_way", "arrived", "unloading")
 
 # What the driver cannot help by pressing: everything but his own missing or outdated report.
 _HIS_OWN = frozenset({"driver_not_ready", "driver_report_outdated"})
@@ -66,4 +67,6 @@ def _body_count(press: Press, scene: Scene) -> Answer:
     is_all_out = trip.phase == "unloading" and trip.aboard == 0
     if is_all_out and _is_short(press) and not trip.rows.get("vehicle_empty", Row()).is_good:
         return Answer(events=(ev.RowChanged("vehicle_empty", "passed", None, {"pressed": True}),))
-    return Answer()
+    # After boarding his button says that he has looked at the people.
+    is_watch = scene.settings.welfare_check_s is not None and trip.phase in _WATCHED_IN and trip.aboard > 0
+    return Answer(events=(ev.WelfareChecked("body_escort"),)) if is_watch and _is_short(press) else Answer()

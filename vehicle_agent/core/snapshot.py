@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import alarms, equipment, notices, rules
+from . import equipment, notices, rules
+from .alarm_table import rank
 from .inputs import Now
 from .interlock import checklist
 from .notices import wire_time
@@ -138,7 +139,7 @@ def _notice(notice: Notice, now: Now, settings: Settings) -> dict[str, Any]:
 
 
 def _alarms(trip: Trip) -> list[dict[str, Any]]:
-    ordered = sorted(trip.alarms, key=lambda a: (alarms.rank(a.priority), not a.is_active, a.since_utc))
+    ordered = sorted(trip.alarms, key=lambda a: (a.shelf is not None, rank(a.priority), not a.is_active, a.since_utc))
     return [
         {
             "id": alarm.id,
@@ -147,6 +148,8 @@ def _alarms(trip: Trip) -> list[dict[str, Any]]:
             "state": alarm.state,
             "since": wire_time(alarm.since_utc),
             "item": alarm.item,
+            "acknowledged_by": alarm.acknowledged_by,
+            "shelved_until": None if alarm.shelf is None else wire_time(alarm.shelf.until_utc),
         }
         for alarm in ordered
     ]

@@ -96,6 +96,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where an alarm lies for a while: until `until_s`, monotonic within `boot_id`."""
+
+    until_s: float
+    until_utc: datetime
+    boot_id: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     id: str
     code: str
@@ -104,9 +115,12 @@ class Alarm:
     since_utc: datetime
     is_active: bool = True
     is_acknowledged: bool = False
+    acknowledged_by: str | None = None
+    shelf: Shelf | None = None
 
     @property
     def state(self) -> str:
+        """`returned`: the cause has gone, and nobody has seen the alarm yet."""
         if not self.is_active:
             return "returned"
         return "acknowledged" if self.is_acknowledged else "unacknowledged"
@@ -139,6 +153,7 @@ class Trip:
     sequences: Mapping[str, int] = field(default_factory=_empty)
     alarms: tuple[Alarm, ...] = ()
     commissioned: str | None = None  # the wiring that was exercised
+    checked: tuple[float, str] | None = None  # when somebody last looked at the people aboard, and in which boot
     boot_id: str | None = None
 
     @property
@@ -226,6 +241,8 @@ class Live:
     counted_s: float = -1e9
     conditions: Mapping[tuple[str, str | None], float] = field(default_factory=_empty)  # alarm cause -> true since
     clear: Mapping[tuple[str, str | None], float] = field(default_factory=_empty)  # raised alarm -> false since
+    came: Mapping[tuple[str, str | None], tuple[float, ...]] = field(default_factory=_empty)  # in the last minute
+    temperatures_c: Mapping[str, float | None] = field(default_factory=_empty)  # "cell_temperature_1" -> °C
     alarms_at_s: float = -1e9
 
     @property

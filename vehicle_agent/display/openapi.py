@@ -47,7 +47,10 @@ _ERROR: Json = {
 _PIN: Json = {
     "type": "object",
     "required": ["pin"],
-    "properties": {"pin": {"type": "string"}},
+    "properties": {
+        "pin": {"type": "string"},
+        "by": {"type": "string", "description": "name or post of the commander; stays in the vehicle's record"},
+    },
     "additionalProperties": False,
 }
 _SESSION: Json = {"type": "object", "properties": {"expires_s": {"type": "integer"}}}

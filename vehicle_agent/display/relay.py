@@ -35,9 +35,9 @@ class Relay:
         return await asyncio.shield(self._queued)
 
     async def session(self, body: Any) -> tuple[int, Body]:
-        """Try a PIN. Anything but `{"pin": "<text>"}` is sent as null, which control refuses."""
-        has_pin = isinstance(body, dict) and set(body) == {"pin"} and isinstance(body["pin"], str)
-        return await self._ask("session", pin=body["pin"] if has_pin else None)
+        """Try a PIN. Anything but its own two fields is sent as null, which control refuses."""
+        is_form = isinstance(body, dict) and set(body) <= {"pin", "by"} and isinstance(body.get("pin"), str)
+        return await self._ask("session", **(body if is_form else {"pin": None}))
 
     async def command(self, name: str, session: str | None, body: Any) -> tuple[int, Body]:
         """Run a command of the contract."""

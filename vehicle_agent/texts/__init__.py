@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 Catalogue = Mapping[str, Mapping[str, Mapping[str, str]]]
 
-_NUMBERED = re.compile(r"^(cell(?:_lock)?)_(\d+)$")
+_NUMBERED = re.compile(r"^(cell(?:_lock|_call|_temperature)?)_(\d+)$")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -38,14 +38,15 @@ def label(lang: str, item: str) -> str:
     """The name of a checklist row, an equipment, a button or a cell (`cell_lock_2`, `cell_2`)."""
     items = load().get(lang, {}).get("item", {})
     if found := _NUMBERED.match(item):
-        text = items.get("cell_lock_N") if found[1] == "cell_lock" else get(lang, "display.cell")
+        text = get(lang, "display.cell") if found[1] == "cell" else items.get(f"{found[1]}_N")
         return item if text is None else _fill(text, {"n": found[2]})
     return items.get(item) or load().get(lang, {}).get("panel", {}).get(item) or item
 
 
 def sentence(lang: str, item: str) -> str:
     """What to do for a checklist row, in one sentence."""
-    code = "cell_lock_N" if _NUMBERED.match(item) else item
+    found = _NUMBERED.match(item)
+    code = f"{found[1]}_N" if found else item
     return load().get(lang, {}).get("sentence", {}).get(code, "")
 
 
@@ -65,12 +66,13 @@ def refusal(lang: str, code: str, item: str | None, unit: str | None = None) -> 
     return code if text is None else _fill(text, _params(lang, item, unit))
 
 
-def alarm(lang: str, code: str, item: str | None, unit: str | None = None) -> tuple[str, str]:
-    """(cause, action) of an alarm. For `notice_unconfirmed` the unit's name may also come as the item."""
+def alarm(lang: str, code: str, item: str | None, unit: str | None = None) -> tuple[str, str, str]:
+    """(cause, consequence, action) of an alarm. For `notice_unconfirmed` the unit's name may also come as the item."""
     groups = load().get(lang, {})
     params = _params(lang, item, unit or item)
     cause = groups.get("cause", {}).get(code, code)
-    return _fill(cause, params), _fill(groups.get("action", {}).get(code, ""), params)
+    consequence, action = (groups.get(group, {}).get(code, "") for group in ("consequence", "action"))
+    return _fill(cause, params), _fill(consequence, params), _fill(action, params)
 
 
 def _params(lang: str, item: str | None, unit: str | None) -> dict[str, object]:

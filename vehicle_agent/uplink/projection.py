@@ -31,7 +31,7 @@ PHASE_AFTER = {
     "trip_closed": "closed",
     "trip_cancelled": "closed",
 }
-_ALARM_CHANGE = {"alarm_raised": "raised", "alarm_returned": "returned", "alarm_acknowledged": "acknowledged"}
+_ALARM_CHANGE = {f"alarm_{change}": change for change in ("raised", "returned", "acknowledged", "shelved", "unshelved")}
 
 
 def concerns_dispatch(row: Mapping[str, Any]) -> bool:

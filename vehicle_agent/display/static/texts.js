@@ -66,8 +66,8 @@ export function unitCodes() {
 }
 
 export function label(item) {
-  const numbered = /^cell(_lock)?_(\d+)$/.exec(item);
-  if (numbered) return numbered[1] ? t("item.cell_lock_N", { n: numbered[2] }) : t("display.cell", { n: numbered[2] });
+  const numbered = /^cell(_lock|_call|_temperature)?_(\d+)$/.exec(item);
+  if (numbered) return numbered[1] ? t(`item.cell${numbered[1]}_N`, { n: numbered[2] }) : t("display.cell", { n: numbered[2] });
   return find("item", item) ?? find("panel", item) ?? unitName(item);
 }
 
@@ -103,6 +103,7 @@ export function alarm(entry) {
   const key = `cause.${entry.code}`;
   return {
     cause: has(key) ? t(key, params(entry.item)) : entry.code,
+    consequence: has(key) ? t(`consequence.${entry.code}`, params(entry.item)) : "",
     action: has(key) ? t(`action.${entry.code}`, params(entry.item)) : "",
   };
 }

@@ -1,7 +1,8 @@
-"""What the whole suite shares: long campaigns stay out of ordinary runs, and hazards are traced to their tests.
+"""What the whole suite shares: long campaigns stay out of ordinary runs, hazards are traced to tests, counts are told.
 
 A test of a campaign is marked `@pytest.mark.campaign("gate")` and runs with `tests/check --full gate` only. A test that
 proves something about a hazard carries its number in its name (`test_H21_…`); the run ends with a table of them.
+A test that counts what it tried says so with `tell("vectors", 1594323)`; the run ends with the sums, name by name.
 Tests of files that use a helper which starts processes are `slow`: `tests/check --quick` leaves them out.
 """
 
@@ -9,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,18 @@ _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 # Brokers, benches, controls and browsers: a second or more for each test.
 _PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
 _results: dict[str, Counter[str]] = defaultdict(Counter)
+_COUNTED = "counted"  # the user property that carries a count; those reach the main process from its workers too
+_counts: Counter[str] = Counter()
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """`tell(name, count)`: adds to what the run's last lines say was counted under this name, by all tests together."""
+
+    def add(name: str, count: int) -> None:
+        request.node.user_properties.append((_COUNTED, [name, count]))
+
+    return add
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +94,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.outcome != "passed":
         for number in set(_HAZARD.findall(report.nodeid)):
             _results[f"H{number}"][report.outcome] += 1
+    if report.when == "teardown":  # the last report of a test has all that it told
+        counted: list[Any] = [value for key, value in report.user_properties if key == _COUNTED]
+        for name, count in counted:
+            _counts[name] += count
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -87,6 +105,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for part in config.stash.get(_CAMPAIGNS, []):
             terminalreporter.line(part)
         return
+    if _counts:
+        terminalreporter.section("counts")
+        for name, count in sorted(_counts.items()):
+            terminalreporter.line(f"{name}: {count:,}")
     if not _results:
         return
     terminalreporter.section("hazards")

@@ -25,8 +25,11 @@ def is_sensor_in_doubt(row: Row, status: Status | None) -> bool:
     return row.status == "failed" and row.reason not in _CREWS_OWN
 
 
-def answers_for(row: Row | None, status: Status | None) -> bool:
+def is_answered_for(item: str, row: Row | None) -> bool:
+    """A person answers for this row until the trip ends; never for a lock, whatever its row says."""
+    return row is not None and row.status == "manual_fallback" and item in SENSED_EQUIPMENT
+
+
+def covers(item: str, row: Row | None, status: Status | None) -> bool:
     """Whether the person's word stands in for this equipment now: never for what the crew has switched off."""
-    if row is None or row.status != "manual_fallback":
-        return False
-    return status is None or status.reason not in _CREWS_OWN
+    return is_answered_for(item, row) and (status is None or status.reason not in _CREWS_OWN)

@@ -47,7 +47,7 @@ def _start(trip: Trip, at_s: float, settings: Settings) -> list[Refusal]:
     found = []
     for item in before_boarding(trip, settings):
         row = trip.rows.get(item.item, Row())
-        if row.is_good:
+        if row.status == "passed" or fallback.is_answered_for(item.item, row):
             continue
         if item.item == "order_valid" and row.status == "failed":
             found.append(refusal("order_expired", "order_valid"))
@@ -68,8 +68,8 @@ def _running(trip: Trip, live: Live, settings: Settings) -> list[Refusal]:
         status = live.equipment.get(name)
         if status is not None and status.status == "working":
             continue
-        if fallback.answers_for(trip.rows.get(name), status):
-            continue  # a person answers for this sensor until the trip ends; never possible for a lock
+        if fallback.covers(name, trip.rows.get(name), status):
+            continue
         code = _EQUIPMENT_CODES[status.status if status is not None else "unknown"]
         found.append(refusal(code, name, rules.equipment_rule(name)))
     if live.motion_reason is not None:

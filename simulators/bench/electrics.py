@@ -16,6 +16,8 @@ from simulators.bench.vehicle import Vehicle
 from simulators.bench.wiring import BUTTONS, Wiring
 
 SWITCHES = ("fan_switch", "light_switch", "beacon_switch")  # a hand moves the switch; `cut` and `short` only its wire
+STUCK = {"on": True, "off": False, "auto": None}  # what an output's line can be held at, behind the agent's pin
+WELDED = {"closed": True, "open": False, "auto": None}
 UNTRACED = ("permit_pulse",)  # 50 edges a second would drown the timeline; the relay tells what they do
 
 
@@ -28,6 +30,7 @@ class Wire:
     level: str | bool
     since_ns: int
     set_word: str = "auto"
+    driven: bool = False  # an output as the agent has it, which a stuck line does not follow
 
 
 class Electrics:
@@ -92,6 +95,30 @@ class Electrics:
             raise UnknownWireError(name)
         return (*(LOOP_WORDS if name in self._wiring.loops else CONTACT_WORDS), "auto")
 
+    def stick_output(self, name: str, word: str) -> None:
+        """Holds the far side of an output `on` or `off`; `auto`: it follows the agent.
+
+        Raises UnknownWireError, or ValueError that says which words there are.
+        """
+        with self._lock:
+            if name not in self._outputs:
+                raise UnknownWireError(name)
+            self._outputs[name].set_word = _word(name, word, STUCK)
+            self._note_relay(self.relay.settle(self._drained_ns))
+            self._follow(name, max(self._clock_ns(), self.relay.since_ns))
+            self._settle(self._clock_ns())
+
+    def stick_relay(self, word: str) -> None:
+        """Welds the permit relay's contact `closed`, or breaks its coil (`open`); `auto` repairs it.
+
+        Raises ValueError that says which words there are.
+        """
+        with self._lock:
+            closed = WELDED[_word("permit_relay", word, WELDED)]
+            self._note_relay(self.relay.settle(self._drained_ns))
+            self._note_relay(self.relay.stick(closed, max(self._clock_ns(), self.relay.since_ns)))
+            self._settle(self._clock_ns())
+
     def hold(self, button: str, held: bool) -> None:
         """A finger on a panel button. A button whose wire was set by hand reads as it was set."""
         if button not in BUTTONS or button not in self._inputs:
@@ -112,23 +139,32 @@ class Electrics:
             name = self._wiring.names_of_outputs.get(number)
             # An edge lies neither in the future nor before what the relay has already done.
             at_ns = max(min(at_ns, self._clock_ns()), self.relay.since_ns)
-            if name is None or self._outputs[name].level is level:
+            if name is None or self._outputs[name].driven is level:
                 return
-            self._levels.output(number, level)
-            wire = self._outputs[name]
-            wire.level, wire.since_ns = level, at_ns
-            if name not in UNTRACED:
-                self.timeline.note(name, level, at_ns)
-            if name == "permit_enable":
-                self._note_relay(self.relay.settle(at_ns))
-                self._note_relay(self.relay.enable(level, at_ns))
-            elif name == "permit_pulse":
-                self._note_relay(self.relay.settle(at_ns))
-                self._note_relay(self.relay.pulse(level, at_ns))
+            self._outputs[name].driven = level
+            self._follow(name, at_ns)
             self._settle(self._clock_ns())
 
+    def _follow(self, name: str, at_ns: int) -> None:
+        """The line's far side takes the agent's level, unless it is stuck."""
+        wire = self._outputs[name]
+        stuck = STUCK[wire.set_word]
+        level = wire.driven if stuck is None else stuck
+        if wire.level is level:
+            return
+        self._levels.output(self._wiring.outputs[name], level)
+        wire.level, wire.since_ns = level, at_ns
+        if name not in UNTRACED:
+            self.timeline.note(name, level, at_ns)
+        if name == "permit_enable":
+            self._note_relay(self.relay.settle(at_ns))
+            self._note_relay(self.relay.enable(level, at_ns))
+        elif name == "permit_pulse":
+            self._note_relay(self.relay.settle(at_ns))
+            self._note_relay(self.relay.pulse(level, at_ns))
+
     def state(self) -> dict[str, Any]:
-        """The body of `GET wires`; `set` tells whether a level was set by hand."""
+        """The body of `GET wires`: `set` tells whether a level was set by hand, `stuck` which outputs do not follow."""
         with self._lock:
             self._settle(self._clock_ns())
             wires: dict[str, dict[str, Any]] = {}
@@ -145,7 +181,15 @@ class Electrics:
             return {
                 "wires": wires,
                 "permit_relay": {"closed": self.relay.is_closed, "since_ns": self.relay.since_ns},
+                "stuck": self._stuck(),
             }
+
+    def _stuck(self) -> dict[str, str]:
+        """What does not follow the agent, and how it is held."""
+        found = {name: wire.set_word for name, wire in self._outputs.items() if wire.set_word != "auto"}
+        if self.relay.stuck is not None:
+            found["permit_relay"] = "closed" if self.relay.stuck else "open"
+        return found
 
     @property
     def drained_ns(self) -> int:
@@ -177,3 +221,9 @@ class Electrics:
                     self._levels.loop(self._wiring.loops[name], level)
                 else:
                     self._levels.contact(self._wiring.contacts[name], level)
+
+
+def _word(name: str, word: str, allowed: dict[str, bool | None]) -> str:
+    if word not in allowed:
+        raise ValueError(f"{name} takes {', '.join(allowed)}, not {word!r}")
+    return word

@@ -18,18 +18,21 @@ FLASH_HALF_NS = 250 * MS  # 2 Hz
 class ChargePump:
     """The permit relay: closed while `enable` is high and an edge came on `pulse` within the last 200 ms.
 
-    Everything is computed from the times of the edges, so a late call changes nothing but when it is noticed.
+    Everything is computed from the times of the edges, so a late call changes nothing but when it is noticed. A contact
+    that is `stuck` stays as it is whatever the coil does: welded closed, or a coil that is broken.
     """
 
     is_closed: bool = False
     since_ns: int = 0
+    stuck: bool | None = None
+    _is_driven: bool = False
     _enable: bool = False
     _pulse: bool = False
     _edge_ns: int | None = None
 
     def settle(self, now_ns: int) -> bool:
         """Opens the relay if its charge ran out by `now_ns`, as of that moment. True when it changed."""
-        if not self.is_closed or self._edge_ns is None or now_ns < self._edge_ns + PUMP_HOLDS_NS:
+        if not self._is_driven or self._edge_ns is None or now_ns < self._edge_ns + PUMP_HOLDS_NS:
             return False
         return self._switch(False, self._edge_ns + PUMP_HOLDS_NS)
 
@@ -47,11 +50,14 @@ class ChargePump:
         self._edge_ns = at_ns
         return self._switch(self._enable, at_ns) or changed
 
-    @property
-    def opens_at_ns(self) -> int | None:
-        return self._edge_ns + PUMP_HOLDS_NS if self.is_closed and self._edge_ns is not None else None
+    def stick(self, closed: bool | None, at_ns: int) -> bool:
+        """Holds the contact closed or open from now on; None: it follows the coil again. True when it changed."""
+        self.stuck = closed
+        return self._switch(self._is_driven, at_ns)
 
-    def _switch(self, closed: bool, at_ns: int) -> bool:
+    def _switch(self, driven: bool, at_ns: int) -> bool:
+        self._is_driven = driven
+        closed = driven if self.stuck is None else self.stuck
         if closed is self.is_closed:
             return False
         self.is_closed, self.since_ns = closed, at_ns

@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulators.bench.electrics import Electrics, UnknownWireError
+from simulators.bench.electrics import STUCK, WELDED, Electrics, UnknownWireError
 from simulators.bench.wiring import BUTTONS
 
 PAGE = Path(__file__).parent / "page"
@@ -78,9 +78,24 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
         try:
             electrics.set(name, _only(body, "set", str, electrics.allowed(name)))
         except UnknownWireError:
-            raise HTTPException(404, f"no input wire {name!r}; there are {_inputs(electrics)}") from None
+            raise HTTPException(404, f"no input wire {name!r}; there are {_names(electrics, 'input')}") from None
         wire: dict[str, Any] = electrics.state()["wires"][name]
         return wire
+
+    @app.put("/api/v1/outputs/{name}")
+    async def put_output(name: str, body: JsonObject) -> dict[str, Any]:
+        try:
+            electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
+        except UnknownWireError:
+            raise HTTPException(404, f"no output {name!r}; there are {_names(electrics, 'output')}") from None
+        wire: dict[str, Any] = electrics.state()["wires"][name]
+        return wire
+
+    @app.put("/api/v1/permit_relay")
+    async def put_relay(body: JsonObject) -> dict[str, Any]:
+        electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
+        relay: dict[str, Any] = electrics.state()["permit_relay"]
+        return relay
 
     @app.post("/api/v1/press/{button}")
     async def press(button: str, body: Annotated[dict[str, Any] | None, Body()] = None) -> dict[str, Any]:
@@ -167,5 +182,5 @@ def _refuse(message: str) -> HTTPException:
     return HTTPException(422, message)
 
 
-def _inputs(electrics: Electrics) -> str:
-    return ", ".join(name for name, wire in electrics.state()["wires"].items() if wire["direction"] == "input")
+def _names(electrics: Electrics, direction: str) -> str:
+    return ", ".join(name for name, wire in electrics.state()["wires"].items() if wire["direction"] == direction)

@@ -8,7 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulators.bench.levels import CONTACT_WORDS, LOOP_WORDS, REFERENCE_COUNTS, SUPPLY_COUNTS, Levels
+from hw.pins import Pin
+from simulators.bench.circuit import OPEN, SHORT, SUPPLY, Load, to_ground
+from simulators.bench.faults import Fault, parse
+from simulators.bench.levels import (
+    CONTACT_WORDS,
+    LOOP_WORDS,
+    REFERENCE_COUNTS,
+    SUPPLY_COUNTS,
+    Levels,
+    contact_load,
+    loop_loads,
+)
 from simulators.bench.mirror import Mirror
 from simulators.bench.parts import ChargePump
 from simulators.bench.timeline import Timeline
@@ -18,6 +29,7 @@ from simulators.bench.wiring import BUTTONS, Wiring
 SWITCHES = ("fan_switch", "light_switch", "beacon_switch")  # a hand moves the switch; `cut` and `short` only its wire
 STUCK = {"on": True, "off": False, "auto": None}  # what an output's line can be held at, behind the agent's pin
 WELDED = {"closed": True, "open": False, "auto": None}
+_HIDDEN = {"cut": OPEN, "short": SHORT, "supply": SUPPLY}
 UNTRACED = ("permit_pulse",)  # 50 edges a second would drown the timeline; the relay tells what they do
 
 
@@ -31,6 +43,8 @@ class Wire:
     since_ns: int
     set_word: str = "auto"
     driven: bool = False  # an output as the agent has it, which a stuck line does not follow
+    fault: Fault | None = None
+    word: str = ""  # what the contact says to its wire: `level` without the fault's name
 
 
 class Electrics:
@@ -54,6 +68,7 @@ class Electrics:
         self._outputs = {name: Wire(False, now_ns) for name in wiring.outputs}
         self._now_ns = now_ns
         self._drained_ns = now_ns
+        self._is_shown = False
         self._levels.rest()
         self.step()
         self.timeline = Timeline()  # how the vehicle stands at the start is no event
@@ -67,10 +82,7 @@ class Electrics:
             now_ns = self._clock_ns()
             self._drained_ns = now_ns if drained_ns is None else drained_ns
             self._settle(now_ns)
-            for name, pins in self._wiring.loops.items():
-                self._levels.loop(pins, str(self._inputs[name].level))
-            for name, pin in self._wiring.contacts.items():
-                self._levels.contact(pin, str(self._inputs[name].level))
+            self._levels.sample()
             for pin in self._wiring.references:
                 self._levels.analog(pin, REFERENCE_COUNTS)
             if self._wiring.supply is not None:
@@ -88,6 +100,20 @@ class Electrics:
             if name in SWITCHES and word in ("closed", "open", "auto"):
                 self._switches[name] = word == "closed" or (word == "auto" and name != "beacon_switch")
             self._settle(self._clock_ns())
+
+    def set_fault(self, name: str, given: object) -> None:
+        """Lay a fault over a wire, or repair it with None. Raises UnknownWireError, or ValueError for a bad form."""
+        with self._lock:
+            words = self.allowed(name)[:-1]
+            now_ns = self._clock_ns()
+            self._settle(now_ns)
+            wire = self._inputs[name]
+            others = tuple(one for one in self._inputs if one != name and len(self._pins(one)) == 1)
+            is_pair = len(self._pins(name)) > 1
+            # What a stuck contact keeps is what it says now, whatever fault it had before.
+            wire.fault = parse(given, wire.word, words, () if is_pair else others, now_ns)
+            self._is_shown = False  # another leak is another level under the same name
+            self._settle(now_ns)
 
     def allowed(self, name: str) -> tuple[str, ...]:
         """Raises UnknownWireError: an output is the agent's, nobody sets it here."""
@@ -174,6 +200,7 @@ class Electrics:
                     "level": wire.level,
                     "since_ns": wire.since_ns,
                     "set": wire.set_word,
+                    "fault": None if wire.fault is None else wire.fault.body(),
                     "allowed": self.allowed(name),
                 }
             for name, wire in self._outputs.items():
@@ -210,17 +237,47 @@ class Electrics:
         self._note_relay(self.relay.settle(self._drained_ns))
         outputs = {name: bool(wire.level) for name, wire in self._outputs.items()}
         auto = self._vehicle.contacts(self._switches, outputs, self.relay.is_closed, self._now_ns)
+        moved = False
+        bridged = {wire.fault.to for wire in self._inputs.values() if wire.fault is not None}
         for name, wire in self._inputs.items():
-            level = wire.set_word
-            if level == "auto":
-                level = ("closed" if auto[name] else "open") if name in self._wiring.contacts else "locked"
+            word = wire.set_word
+            if word == "auto":
+                word = ("closed" if auto[name] else "open") if name in self._wiring.contacts else "locked"
+            fault, level = wire.fault, word
+            if fault is not None:
+                if fault.is_away(self._now_ns):
+                    word = fault.against
+                level = fault.shown(word)
+                word = fault.kept if fault.kind == "stuck" else word
+            if name in bridged and "+" not in level:
+                level += "+bridge"
+            wire.word = word
             if level != wire.level:
-                wire.level, wire.since_ns = level, self._now_ns
+                wire.level, wire.since_ns, moved = level, self._now_ns, True
                 self.timeline.note(name, level, self._now_ns)
-                if name in self._wiring.loops:
-                    self._levels.loop(self._wiring.loops[name], level)
-                else:
-                    self._levels.contact(self._wiring.contacts[name], level)
+        if moved or not self._is_shown:
+            self._is_shown = True
+            self._show()
+
+    def _show(self) -> None:
+        """Everything that is on the terminals, worked out as one circuit: a bridge makes one wire part of another."""
+        loads: dict[Pin, Load] = {}
+        bridges = []
+        for name, wire in self._inputs.items():
+            pins, fault = self._pins(name), wire.fault
+            found = loop_loads(pins, wire.word) if name in self._wiring.loops else (contact_load(pins[0], wire.word),)
+            if fault is not None and fault.kind in _HIDDEN:
+                found = tuple(_HIDDEN[fault.kind] for _ in pins)
+            elif fault is not None and fault.kind == "leak":
+                found = (found[0] + to_ground(fault.ohms),)
+            elif fault is not None and fault.to is not None:
+                bridges.append((pins[0], self._pins(fault.to)[0]))
+            loads |= zip(pins, found, strict=True)
+        self._levels.settle(loads, bridges)
+
+    def _pins(self, name: str) -> tuple[Pin, ...]:
+        """An antivalent pair has two terminals, every other wire one."""
+        return self._wiring.loops[name] if name in self._wiring.loops else (self._wiring.contacts[name],)
 
 
 def _word(name: str, word: str, allowed: dict[str, bool | None]) -> str:

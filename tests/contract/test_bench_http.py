@@ -59,7 +59,10 @@ def test_every_wire_of_the_contract_is_there(bench: BenchProcess) -> None:
         ("wires/airflow", {"level": "open"}, 422, "set"),
         ("wires/airflow", {"set": "open", "for": 3}, 422, "set"),
         ("wires/airflow", [], 422, ""),
+        ("wires/airflow", {"fault": {"kind": "rust"}}, 422, "supply"),
+        ("wires/airflow", {"fault": None, "for": 3}, 422, "set"),
         ("wires/cell_99", {"set": "cut"}, 404, "cell_1"),
+        ("wires/cell_99", {"fault": None}, 404, "cell_1"),
         ("wires/permit_enable", {"set": "closed"}, 404, "no input wire"),
         ("processes", {"pids": {"control": "1"}}, 422, "process id"),
         ("processes", {}, 422, "pids"),
@@ -71,6 +74,17 @@ def test_a_bad_body_is_refused_with_what_is_allowed(
     answer = bench.client.put(f"/{path}", json=body)
     assert answer.status_code == status
     assert told in answer.text
+
+
+def test_a_fault_lies_over_the_mechanism_until_it_is_repaired(bench: BenchProcess) -> None:
+    fault = {"kind": "leak", "ohms": 600.0}
+    wire = bench.client.put("/wires/cell_1", json={"set": "bolt_open", "fault": fault}).json()
+    assert (wire["set"], wire["level"], wire["fault"]) == ("bolt_open", "bolt_open+leak", fault)
+    jammed = bench.client.put("/wires/cell_2", json={"fault": {"kind": "stuck"}, "set": "both_open"}).json()
+    assert (jammed["set"], jammed["level"]) == ("both_open", "locked")
+    for name in ("cell_1", "cell_2"):
+        wire = bench.client.put(f"/wires/{name}", json={"fault": None}).json()
+        assert (wire["level"], wire["fault"]) == (wire["set"], None)
 
 
 @pytest.mark.parametrize("device", ["gnss", "radio", "broker"])

@@ -129,8 +129,9 @@ function showWires(wires) {
     }
     if (!rows.has(name)) wireRow(name, wire);
     const { row, level, isLoop } = rows.get(name);
-    level.textContent = isLoop ? say(wire.level.replace("_", " ")) : meaningOf(name, wire.level);
-    level.classList.toggle("fault", CUTTERS.includes(wire.level));
+    const [word, ...over] = wire.level.split("+");
+    level.textContent = [isLoop ? say(word.replace("_", " ")) : meaningOf(name, word), ...over.map(say)].join(" + ");
+    level.classList.toggle("fault", Boolean(wire.fault) || over.length > 0 || CUTTERS.includes(word));
     row.classList.toggle("hand", wire.set !== "auto");
     for (const button of row.querySelectorAll("button")) {
       button.setAttribute("aria-pressed", String(button.dataset.word === wire.set));

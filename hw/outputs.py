@@ -15,12 +15,16 @@ from hw.contacts import busy_message
 from hw.errors import RigError
 from hw.pins import Pin
 
+# Taken and released before all others: a dead program leaves its lines as they were, and letting go of the pulse is an
+# edge on it. With the enable line still high that edge would close the relay once more.
+FIRST = "permit_enable"
+
 
 class OutputLines:
     def __init__(self, factory: Any, pins: Mapping[str, Pin]) -> None:
         self._devices: dict[str, Any] = {}
         self._levels: dict[str, bool] = {}
-        for name, pin in pins.items():
+        for name, pin in sorted(pins.items(), key=lambda wired: wired[0] != FIRST):
             try:
                 self._devices[name] = DigitalOutputDevice(f"GPIO{pin.number}", pin_factory=factory)
             except Exception as error:

@@ -57,6 +57,37 @@ def test_H06_the_relay_opens_within_300_ms_of_a_kill_or_a_stop(tmp_path: Path) -
         assert bench.stop() == 0
 
 
+LEAVING = """
+import os
+from tests.contract.bench_process import SPEC
+from hw.rig import Rig
+rig = Rig(SPEC)
+rig.write({"permit_enable": True})
+rig.write({"permit_pulse": True})
+os._exit(0)
+"""
+
+
+def test_H07_who_takes_over_the_lines_of_a_dead_agent_makes_no_pulse_with_the_enable_still_high(
+    tmp_path: Path,
+) -> None:
+    bench = BenchProcess(tmp_path)
+    environment = {**os.environ, "GPIOZERO_PIN_FACTORY": "bench", "STV_BENCH_DIR": str(bench.directory)}
+    try:
+        subprocess.run([sys.executable, "-c", LEAVING], env=environment, check=True)
+        wait_for(lambda: not bench.wires()["permit_relay"]["closed"], "the relay opens without pulses")
+        wires = bench.wires()["wires"]
+        assert wires["permit_enable"]["level"] is wires["permit_pulse"]["level"] is True
+        before = bench.last()
+        with rig_on(bench.directory):
+            wait_for(lambda: not bench.wires()["wires"]["permit_pulse"]["level"], "the new agent has the lines")
+        moved = [(entry["wire"], entry["level"]) for entry in bench.timeline(before)]
+        assert ("permit_enable", False) in moved
+        assert ("permit_relay", True) not in moved
+    finally:
+        assert bench.stop() == 0
+
+
 @pytest.mark.parametrize("wire", ["permit_readback"])
 def test_H05_a_welded_contact_can_be_shown(tmp_path: Path, wire: str) -> None:
     bench = BenchProcess(tmp_path)

@@ -75,12 +75,7 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
 
     @app.put("/api/v1/wires/{name}")
     async def put_wire(name: str, body: JsonObject) -> dict[str, Any]:
-        try:
-            _set_wire(electrics, name, body)
-        except UnknownWireError:
-            raise HTTPException(404, f"no input wire {name!r}; there are {_names(electrics, 'input')}") from None
-        except ValueError as error:
-            raise _refuse(str(error)) from error
+        _set_wire(electrics, name, body)
         wire: dict[str, Any] = electrics.state()["wires"][name]
         return wire
 
@@ -183,11 +178,16 @@ def _only(body: dict[str, Any], key: str, kind: type, allowed: tuple[str, ...]) 
 def _set_wire(electrics: Electrics, name: str, body: dict[str, Any]) -> None:
     """The fault first, so that one call can jam a contact and move what it should follow."""
     rest = {key: value for key, value in body.items() if key != "fault"}
-    word = _only(rest, "set", str, electrics.allowed(name)) if rest or "fault" not in body else None
-    if "fault" in body:
-        electrics.set_fault(name, body["fault"])
-    if word is not None:
-        electrics.set(name, word)
+    try:
+        word = _only(rest, "set", str, electrics.allowed(name)) if rest or "fault" not in body else None
+        if "fault" in body:
+            electrics.set_fault(name, body["fault"])
+        if word is not None:
+            electrics.set(name, word)
+    except UnknownWireError:
+        raise HTTPException(404, f"no input wire {name!r}; there are {_names(electrics, 'input')}") from None
+    except ValueError as error:
+        raise _refuse(str(error)) from error
 
 
 def _refuse(message: str) -> HTTPException:

@@ -17,9 +17,9 @@ from .equipment import fold_equipment
 from .evolve import evolve
 from .inputs import AtBroker, Command, Input, Now, Press, Readings, Receipt
 from .interlock import Refusal, has_valid_report, refusal, refusals
-from .levels import fold_levels
+from .levels import fold_levels, is_chattering
 from .motion import fold_fast, judge
-from .panel import on_press
+from .panel import is_stop, on_press
 from .selftest import advance, begin, fold_tone
 from .settings import Settings
 from .state import Live, Trip
@@ -115,7 +115,9 @@ def _observe(live: Live, readings: Readings, now: Now, settings: Settings) -> Li
         live = replace(live, beacon_lit_s=at_s)
     live = replace(live, equipment=fold_equipment(live, readings, now.utc, settings))
     fast = fold_fast(live.fast_since_s, readings.fix, at_s, settings)
-    motion, reason = judge(live.level("handbrake"), fast, at_s)
+    # A chattering contact need never show the filter two samples against "applied": it says nothing.
+    handbrake = None if is_chattering(levels.get("handbrake")) else live.level("handbrake")
+    motion, reason = judge(handbrake, fast, at_s)
     still = at_s if motion != "standing" else live.still_since_s
     return replace(live, fast_since_s=fast, motion=motion, motion_reason=reason, still_since_s=still)
 
@@ -205,10 +207,12 @@ def _advance_tests(fold: _Fold) -> None:
 
 def _revoke(fold: _Fold) -> None:
     """Close an open boarding on any reason; the driver's STOP takes his report back at any time."""
-    is_stopped = fold.live.level("driver_stop") is True
+    is_stopped = is_stop(fold.live)
     if fold.trip.report is not None and is_stopped:
         fold.add(ev.DriverReportDropped("driver_stop"))
     if not fold.trip.is_open:
+        if fold.trip.report is not None and is_chattering(fold.live.levels.get("driver_ready")):
+            fold.add(ev.DriverReportDropped("chattering"))  # its first bounces passed for a press
         return
     found = refusals(fold.trip, fold.live, fold.now.mono_s, fold.settings)
     if is_stopped:

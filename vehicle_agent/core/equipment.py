@@ -148,6 +148,8 @@ def _beacon(live: Live, readings: Readings) -> Finding:
     sense, switch = readings.contacts.get("beacon_sense"), readings.contacts.get("beacon_switch")
     if sense is None or switch is None:
         return "unknown", "not_readable"
+    if is_chattering(live.levels.get("beacon_switch")):
+        return "fault", "chattering"
     at_s = readings.at_s
     is_lit = at_s - live.beacon_lit_s <= FLASH_GAP_S
     is_expected, since_s = live.beacon_expected
@@ -191,6 +193,8 @@ def _permit_output(live: Live, readings: Readings) -> Finding | None:
     is_closed = readings.contacts.get("permit_readback")
     if is_closed is None:
         return "unknown", "not_readable"
+    if is_chattering(live.levels.get("permit_readback")):
+        return "fault", "chattering"
     is_enabled, since_s = live.enable
     if is_closed == is_enabled:
         return WORKING

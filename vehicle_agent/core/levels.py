@@ -21,7 +21,8 @@ CHATTER_REVERSALS = 6  # more than this in the window is a fault, ordinary use o
 _EARNED: Mapping[str, Any] = {"handbrake": True}
 _EARNED_LOOP = "locked"
 _EARNED_CALL = "idle"
-_FLASHING = frozenset({"beacon_sense", "intercom_return", "permit_readback"})  # these are meant to change quickly
+# Meant to change quickly. The pilot tone and the relay are not among them: both stay longer than a reversal's 200 ms.
+_FLASHING = frozenset({"beacon_sense"})
 
 
 def fold_levels(levels: Mapping[str, Level], readings: Readings) -> Mapping[str, Level]:

@@ -8,6 +8,7 @@ from . import events as ev
 from .commands import Answer, Scene
 from .inputs import Press
 from .interlock import before_boarding, refusals
+from .levels import is_chattering
 from .state import Live, Row
 
 PRESS_S = (0.05, 3.0)  # contract.md: one press, one person
@@ -17,6 +18,11 @@ _WATCHED_IN = ("securing", "secured", "under_way", "arrived", "unloading")
 
 # What the driver cannot help by pressing: everything but his own missing or outdated report.
 _HIS_OWN = frozenset({"driver_not_ready", "driver_report_outdated"})
+
+
+def is_stop(live: Live) -> bool:
+    """Whether the driver says STOP. A contact that bounces may hide a pressed button from the filter, so it counts."""
+    return live.level("driver_stop") is True or is_chattering(live.levels.get("driver_stop"))
 
 
 def on_press(press: Press, scene: Scene) -> tuple[Answer, Live]:
@@ -37,6 +43,8 @@ def _driver_ready(press: Press, scene: Scene) -> tuple[Answer, Live]:
     trip, live = scene.trip, scene.live
     if not _is_short(press) or trip.phase not in ("checking", "boarding", "securing"):
         return Answer(), live
+    if is_chattering(live.levels.get("driver_ready")):
+        return Answer(), live  # a loose contact presses like a finger, only more often
     if trip.fallback is not None and _is_fallback_due(scene):
         reason = "manual_fallback"
         return Answer(events=(ev.RowChanged(trip.fallback[0], reason, "sensor_faulty"),)), live
@@ -44,8 +52,7 @@ def _driver_ready(press: Press, scene: Scene) -> tuple[Answer, Live]:
         return Answer(), live
     is_complete = all(trip.rows.get(row.item, Row()).is_good for row in before_boarding(trip, scene.settings))
     against = [r for r in refusals(trip, live, scene.now.mono_s, scene.settings) if r.code not in _HIS_OWN]
-    is_stopped = live.level("driver_stop") is True
-    if is_complete and not is_stopped and not any(r.code in ("vehicle_moving", "motion_unknown") for r in against):
+    if is_complete and not is_stop(live) and not any(r.code in ("vehicle_moving", "motion_unknown") for r in against):
         return Answer(events=(ev.DriverReported(),)), live
     return Answer(refusals=tuple(against)), replace(live, refused_press_s=scene.now.mono_s)
 

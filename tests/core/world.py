@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any
 
 from vehicle_agent.core import events as ev
@@ -43,6 +46,34 @@ ATTESTED = ("body_condition", "seats_fixed", "objects_removed", "intercom_speech
 DOCUMENTS = ("list_3", "files", "order", "travel_documents", "route_sheet", "travel_journal", "food_certificate")
 ACCEPTANCE = ("papers", "fit", "pregnant_certificate", "food_clothing", "infection")
 SECURING = ("isolation", "escort_placed", "keys_with_commander", "commander_in_cab")
+
+_walked: dict[tuple[str, ...], dict[str, Any]] = {}
+
+
+def _walked_once(way: Callable[..., None]) -> Callable[..., None]:
+    """From the same state a way always leads to the same state, so it is walked once and then remembered.
+
+    Most tests begin some hundred scans into a trip; without this they would spend nearly all their time on the way.
+    """
+
+    @wraps(way)
+    def walk(self: World, **plan: Any) -> None:
+        key = (way.__name__, repr(plan), repr(vars(self)))
+        if key in _walked:
+            vars(self).update(_own(_walked[key]))
+            return
+        way(self, **plan)
+        _walked[key] = _own(vars(self))
+
+    return walk
+
+
+def _own(state: dict[str, Any]) -> dict[str, Any]:
+    """The state with copies of what a test changes in place; everything of the core is frozen."""
+    return {
+        name: copy(value) if isinstance(value, dict | list | itertools.count) else value
+        for name, value in state.items()
+    }
 
 
 class World:
@@ -201,6 +232,7 @@ class World:
         for part in ACCEPTANCE:
             self.must("confirm", item="acceptance", part=part)
 
+    @_walked_once
     def to_ready(self, **plan: Any) -> None:
         self.run(3.0)
         self.must("open_trip", **(PLAN | plan))
@@ -210,6 +242,7 @@ class World:
         self.attest()
         self.press("driver_ready")
 
+    @_walked_once
     def to_boarding(self, **plan: Any) -> None:
         self.to_ready(**plan)
         self.must("open_boarding")
@@ -220,12 +253,14 @@ class World:
             self.must("board_person", cell=cell)
             self.press("body_count")
 
+    @_walked_once
     def to_securing(self) -> None:
         self.to_boarding()
         self.board(1, 2, 2)
         self.must("finish_boarding")
         self.run(0.1)
 
+    @_walked_once
     def to_secured(self) -> None:
         self.to_securing()
         for item in SECURING:
@@ -240,10 +275,12 @@ class World:
         self.contacts["handbrake"], self.speed_mps = True, 0.0
         self.run(0.5)
 
+    @_walked_once
     def to_under_way(self) -> None:
         self.to_secured()
         self.drive()
 
+    @_walked_once
     def to_unloading(self) -> None:
         self.to_under_way()
         self.park()

@@ -56,8 +56,6 @@ def _expiries(scene: Scene, before: Live) -> list[ev.Event]:
             found.append(ev.RowChanged("at_door", "expired", "moved"))
     if is_rolling and trip.report is not None:
         found.append(ev.DriverReportDropped("moved"))
-    if is_rolling and trip.is_open:
-        found.append(ev.BoardingClosed("moving", ({"code": live.motion_reason, "item": None},)))
     return found
 
 

@@ -183,13 +183,14 @@ def _automatic(fold: _Fold, before: Live, readings: Readings) -> None:
 
 
 def _move(fold: _Fold) -> None:
-    """Movement: a departure with people aboard or after boarding, otherwise a vehicle that rolls up to the door."""
+    """Movement: a departure with people aboard or after boarding, otherwise a vehicle that rolls up to the door.
+
+    An open boarding has been closed before this: movement is one of the gate's reasons.
+    """
     trip = fold.trip
     if fold.live.motion != "moving":
         return
     if trip.phase in ("securing", "secured") or (trip.phase == "boarding" and trip.aboard > 0):
-        if trip.is_open:
-            fold.add(ev.BoardingClosed("moving", _plain((refusal(fold.live.motion_reason or "vehicle_moving"),))))
         fold.add(*depart(fold.scene(), "movement"))
 
 

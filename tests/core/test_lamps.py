@@ -80,7 +80,7 @@ def test_H26_the_ready_lamp_is_steady_for_a_report_and_blinks_for_a_refused_pres
 
 
 def alarm(priority: str, **changed: Any) -> Trip:
-    return replace(OPEN, alarms=(replace(Alarm("a", "x", priority, None, START), **changed),))
+    return replace(OPEN, alarms=(replace(Alarm("a", "button_stuck", priority, None, START), **changed),))
 
 
 def test_the_buzzer_is_continuous_for_the_critical_and_a_beep_for_a_warning() -> None:

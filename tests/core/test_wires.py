@@ -100,8 +100,7 @@ def test_H25_a_bounce_is_a_return_within_200_ms(gap_s: float, counted: bool) -> 
 def test_H25_two_steps_of_one_movement_are_no_bounce_and_neither_is_a_second_unread_sample() -> None:
     assert sampled(["bolt_open", "both_open", "door_open"], start=LOCKED).reversals == ()
     assert sampled([None, "locked", None], start=LOCKED).reversals == (SCAN_S,)  # the return to "locked" alone
-    for flashing in ("beacon_sense", "intercom_return", "permit_readback"):
-        assert sampled([True, False] * 20, flashing).reversals == ()
+    assert sampled([True, False] * 20, "beacon_sense").reversals == ()  # meant to flash
     assert len(sampled([True, False] * 20, "airflow").reversals) == 7  # no more are kept
 
 

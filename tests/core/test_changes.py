@@ -284,6 +284,20 @@ def test_a_receipt_that_is_no_receipt_moves_nothing() -> None:
     assert w.trip.notices[0].stage == "recorded"
 
 
+def test_H16_a_notice_that_lies_in_an_empty_room_is_overdue() -> None:
+    w = World(replace(SETTINGS, confirm_within_s=5.0))
+    w.to_secured()
+    w.must("depart")
+    receipt = Receipt("", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "")
+    for notice in w.trip.notices:
+        w.scan(replace(receipt, notice=notice.id, unit=notice.record.recipient))
+    w.run(4.9)
+    assert not any(n["overdue"] for n in w.snapshot()["notices"])
+    w.run(0.2)
+    overdue = [n["recipient"] for n in w.snapshot()["notices"] if n["overdue"]]
+    assert overdue == ["astana-mp", "karaganda-mp"], "the sending unit only has to have its own"
+
+
 def test_a_commissioning_is_remembered_over_trips_and_restarts() -> None:
     w = World()
     w.trip = Trip()

@@ -17,12 +17,16 @@ from tests.core.world import ACCEPTANCE, ATTESTED, DOCUMENTS, PLAN, SECURING, SE
 from vehicle_agent.core.inputs import Command, Input, Press
 from vehicle_agent.core.settings import Settings
 
+HASTY = ("release the handbrake", "press body_count")  # two scans after the tests began
 WITHDRAWN = "seats_fixed"  # stands for every attested row that a person takes back
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`kind`: order, press, repair, wire, time, restart, disk or commission. `inputs` come in one scan."""
+    """`kind`: order, press, haste (two things at once), repair, wire, time, restart or commission.
+
+    `inputs` come in one scan, `wires` says what the wires become.
+    """
 
     name: str
     kind: str
@@ -31,10 +35,11 @@ class Action:
     is_possible: Callable[[Node], bool] = lambda node: True
     least: int = 1  # scans before the vehicle may be called quiet
     back: Callable[[Wires], Wires] | None = None  # what the wires do three scans later: a button that is let go
+    then: Action | None = None  # what happens two scans later, while the first is still under way
 
     @property
     def is_of_people(self) -> bool:
-        return self.kind in ("order", "press")
+        return self.kind in ("order", "press", "haste")
 
     @property
     def brings_an_end(self) -> bool:
@@ -124,6 +129,13 @@ def _people(instance: Instance) -> list[Action]:
     return found + [_order(name, cell=cell) for cell in instance.cells for name in in_cells]
 
 
+def _hasty(instance: Instance) -> list[Action]:
+    """What must not meet an interrupted fan: the vehicle rolls, or somebody is counted in."""
+    second = [a for a in (*_people(instance), *_wires(instance)) if a.name in HASTY]
+    first = (Command("start_tests", {}),)
+    return [Action(f"start_tests, and {a.name}", "haste", first, None, a.is_possible, then=a) for a in second]
+
+
 def _with_pin(item: str) -> Command:
     return Command("confirm", {"item": item, "pin_is_right": True})
 
@@ -188,18 +200,19 @@ def _may_break(fault: str, instance: Instance) -> Callable[[Node], bool]:
     return is_possible
 
 
-LATE = {"the report is too old": "report", "the checks are too old": "rows", "half a minute passes": "fallback"}
-
-
 def _can_grow_old(node: Node) -> bool:
     return any(row.status == "passed" and not row.is_old for row in node.trip.rows)
+
+
+def _can_be_late(node: Node) -> bool:
+    return node.trip.fallback is not None and not node.trip.fallback[1]
 
 
 def _events(instance: Instance) -> list[Action]:
     return [
         Action("the report is too old", "time", is_possible=lambda node: node.trip.report == "fresh"),
         Action("the checks are too old", "time", is_possible=_can_grow_old),
-        Action("half a minute passes", "time", is_possible=lambda node: node.trip.fallback is not None),
+        Action("half a minute passes", "time", is_possible=_can_be_late),
         Action("restart", "restart"),
         Action("power cut", "restart"),
         Action("commission", "commission", is_possible=lambda node: not node.trip.is_commissioned),
@@ -208,7 +221,7 @@ def _events(instance: Instance) -> list[Action]:
 
 def alphabet(instance: Instance) -> tuple[Action, ...]:
     """Everything that can happen in this instance."""
-    every = (*_people(instance), *_wires(instance), *_faults(instance), *_events(instance))
+    every = (*_people(instance), *_hasty(instance), *_wires(instance), *_faults(instance), *_events(instance))
     unknown = instance.left_out - {action.name for action in every}
     assert not unknown, unknown
     return tuple(action for action in every if action.name not in instance.left_out)

@@ -178,7 +178,9 @@ def nobody_is_forgotten(seen: Seen) -> bool:
         return False
     if trip.phase in ("closed", "no_trip"):
         old = seen.before
-        return old.phase in ("closed", "no_trip") or old.commander == old.unloaded
+        # Before the departure the body escort's count counts as well; in unloading a look inside takes its place.
+        is_out = old.commander == old.unloaded and (old.phase == "unloading" or old.body == 0)
+        return old.phase in ("closed", "no_trip") or is_out
     return sum(trip.seated.values()) == trip.commander - trip.unloaded
 
 

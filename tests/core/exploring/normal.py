@@ -26,11 +26,11 @@ from vehicle_agent.core.equipment import FLASH_GAP_S
 from vehicle_agent.core.events import TripOpened
 from vehicle_agent.core.interlock import last_change
 from vehicle_agent.core.notices import GOOD_SOURCES
-from vehicle_agent.core.panel import FALLBACK_WITHIN_S
 from vehicle_agent.core.rules import SENSED_EQUIPMENT
 from vehicle_agent.core.settings import Settings
 from vehicle_agent.core.state import Departure, Halt, Level, Live, Report, Row, Status, Test, Tone, Trip
 
+FALLBACK_WITHIN_S = 30.0  # contract.md; the code's own number is what is being tried
 LONG_S = 2048.0  # longer ago than every limit of the core, and a whole number
 TOGETHER = frozenset({"moved", "restart", "too_old"})  # what takes several rows at once; anything else takes one
 
@@ -48,7 +48,7 @@ class RowKey(NamedTuple):
 
 
 class TripKey(NamedTuple):
-    """A trip; `report` is none, outdated, old or fresh, `fallback` the item that the driver can still answer for."""
+    """A trip; `report` is none, outdated, old or fresh, `fallback` the item and whether its 30 s are over."""
 
     phase: str
     is_commissioned: bool
@@ -61,7 +61,7 @@ class TripKey(NamedTuple):
     unloaded: int = 0
     seated: tuple[tuple[int, int], ...] = ()
     used: frozenset[int] = frozenset()
-    fallback: str | None = None
+    fallback: tuple[str, bool] | None = None
     halted: tuple[tuple[int, int], ...] | None = None
     left: tuple[bool, str, bool] | None = None  # secured, the clock's source, in this boot
     is_corrected: bool = False
@@ -129,7 +129,7 @@ def trip_key(trip: Trip, at_s: float, settings: Settings) -> TripKey:
         trip.unloaded,
         tuple(sorted((cell, n) for cell, n in trip.seated.items() if n)),
         trip.used,
-        _fallback(trip, at_s),
+        None if trip.fallback is None else (trip.fallback[0], at_s - trip.fallback[1] > FALLBACK_WITHIN_S),
         None if trip.halt is None else tuple(sorted((cell, n) for cell, n in trip.halt.out.items() if n)),
         None if left is None else _left(left, trip),
         trip.corrected,
@@ -144,13 +144,6 @@ def _rows(trip: Trip, at_s: float, settings: Settings) -> tuple[RowKey, ...]:
 
 def _counts(item: str, trip: Trip) -> bool:
     return trip.phase not in AFTER_DEPARTURE or item in ("cells_seen_open", "vehicle_empty")
-
-
-def _fallback(trip: Trip, at_s: float) -> str | None:
-    """A question that is too old is no question any more, and only a new one replaces it."""
-    if trip.fallback is None or at_s - trip.fallback[1] > FALLBACK_WITHIN_S:
-        return None
-    return trip.fallback[0]
 
 
 def _left(left: Departure, trip: Trip) -> tuple[bool, str, bool]:
@@ -222,7 +215,7 @@ def _trip(key: TripKey, plan: TripOpened, settings: Settings, *, opening: int) -
         unloaded=key.unloaded,
         seated=dict(key.seated),
         used=key.used,
-        fallback=None if key.fallback is None else (key.fallback, START_S, "boot"),
+        fallback=None if key.fallback is None else (key.fallback[0], START_S - LONG_S * key.fallback[1], "boot"),
         halt=None if key.halted is None else Halt("reason", START, dict(key.halted)),
         departure=left,
         corrected=key.is_corrected,

@@ -153,7 +153,11 @@ def advance(drive: Drive, action: Action) -> tuple[Answer, ...]:
         drive.settle(action.least)
         return ()
     answers, is_moving = drive.scan(*action.inputs)
-    if is_moving:
+    if action.then is not None:
+        drive.scan()
+        drive.scan()
+        advance(drive, action.then)
+    elif is_moving:
         if "disk_hangs" in drive.wires.broken:
             drive.lag += 1
         drive.settle(1)

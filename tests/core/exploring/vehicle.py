@@ -40,6 +40,7 @@ FAULTS = {
     "airflow_unreadable": "ventilation",
     "dark": "lighting",
     "light_switched_off": "lighting",
+    "light_always_seen": "",  # only the test finds that the sense does not follow
     "cell_1_cut": "cell_lock_1",
     "cell_1_leak": "cell_lock_1",
     "cell_2_short": "cell_lock_2",
@@ -104,6 +105,7 @@ _WIRED: dict[str, tuple[str, bool | None]] = {
     "airflow_lost": ("airflow", False),
     "airflow_unreadable": ("airflow", None),
     "dark": ("light_sense", False),
+    "light_always_seen": ("light_sense", True),
     "readback_stuck": ("permit_readback", True),
     "readback_lost": ("permit_readback", False),
     "handbrake_unreadable": ("handbrake", None),

@@ -36,7 +36,7 @@ NOBODY_BOARDS = Instance(
     asks_freely=False,
     left_out=frozenset(
         {*("board_person 1", "press body_count", "hold body_count", "start_tests, and press body_count")}
-        | {"withdraw seats_fixed"}
+        | {*("withdraw seats_fixed", "release the handbrake", "start_tests, and release the handbrake", "power cut")}
     ),
 )
 PHASES = {"no_trip", "checking", "boarding", "securing", "secured", "under_way", "arrived", "unloading", "closed"}

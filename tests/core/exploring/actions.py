@@ -17,7 +17,7 @@ from tests.core.world import ACCEPTANCE, ATTESTED, DOCUMENTS, PLAN, SECURING, SE
 from vehicle_agent.core.inputs import Command, Input, Press
 from vehicle_agent.core.settings import Settings
 
-HASTY = ("release the handbrake", "press body_count")  # two scans after the tests began
+HASTY = ("release the handbrake", "press body_count")  # in the scan after the tests began
 WITHDRAWN = "seats_fixed"  # stands for every attested row that a person takes back
 
 
@@ -35,7 +35,7 @@ class Action:
     is_possible: Callable[[Node], bool] = lambda node: True
     least: int = 1  # scans before the vehicle may be called quiet
     back: Callable[[Wires], Wires] | None = None  # what the wires do three scans later: a button that is let go
-    then: Action | None = None  # what happens two scans later, while the first is still under way
+    then: Action | None = None  # what happens in the next scan, while fan and light are interrupted
 
     @property
     def is_of_people(self) -> bool:

@@ -154,8 +154,6 @@ def advance(drive: Drive, action: Action) -> tuple[Answer, ...]:
         return ()
     answers, is_moving = drive.scan(*action.inputs)
     if action.then is not None:
-        drive.scan()
-        drive.scan()
         advance(drive, action.then)
     elif is_moving:
         if "disk_hangs" in drive.wires.broken:

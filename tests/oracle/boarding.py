@@ -42,7 +42,7 @@ def against(reading: Reading) -> list[Slot]:
     """Every slot that applies now: the running conditions while boarding is open, else the start conditions as well."""
     slots = [*_equipment(reading), _motion(reading), _readback(reading), _journal(reading)]
     if not reading.is_open():
-        slots += [*_rows(reading), _driver(reading)]
+        slots += [*_rows(reading), _driver(reading), _commissioned(reading)]
     return slots
 
 
@@ -70,7 +70,8 @@ def _readback(reading: Reading) -> Slot:
         right = frozenset({"permit_readback"}) if held_s > 0.2 + SLACK_S else every
     else:
         was_ever = len(reading.history.levels.get("readback_wrong", [])) > 1
-        right = every if was_ever and held_s < 1.0 else frozenset({None})
+        fresh = reading.since_start_s() < wires.TRUST_S  # after a start everything is unknown
+        right = every if fresh or (was_ever and held_s < 1.0) else frozenset({None})
     return Slot(None, frozenset({"permit_readback"}), right)
 
 
@@ -83,9 +84,11 @@ def _journal(reading: Reading) -> Slot:
     return Slot(None, frozenset({"journal_unavailable"}), right)
 
 
-def commissioned(*, is_commissioned: bool) -> Slot:
+def _commissioned(reading: Reading) -> Slot:
     """H34: a vehicle whose wires were never exercised boards nobody."""
-    return Slot(None, frozenset({"not_commissioned"}), frozenset({None if is_commissioned else "not_commissioned"}))
+    return Slot(
+        None, frozenset({"not_commissioned"}), frozenset({None if reading.is_commissioned else "not_commissioned"})
+    )
 
 
 def _rows(reading: Reading) -> Iterable[Slot]:
@@ -101,13 +104,13 @@ def _rows(reading: Reading) -> Iterable[Slot]:
 
 def _driver(reading: Reading) -> Slot:
     """Rule 16: after the driver's report; newer than the last change of a row, and not older than allowed."""
-    words, age_s = reading.report()
+    word, most_s, least_s = reading.report()
     right: frozenset[Code]
-    if words == {"none"}:
+    if word == "none":
         right = frozenset({"driver_not_ready"})
-    elif words == {"outdated"} or age_s > reading.report_s + SLACK_S:
+    elif word == "outdated" or least_s > reading.report_s + SLACK_S:
         right = frozenset({"driver_report_outdated"})
-    elif age_s < reading.report_s - SLACK_S:
+    elif most_s < reading.report_s - SLACK_S:
         right = frozenset({None})
     else:
         right = frozenset({None, "driver_report_outdated"})

@@ -1,7 +1,7 @@
 """The history of one vehicle as an outsider could have written it down: facts with times, and the level of each wire.
 
-Nothing is ever changed or summed up here; whoever wants to know something looks back. Times are seconds of the observer's
-own stopwatch, which runs on over restarts and never steps.
+Nothing is ever changed or summed up here; whoever wants to know something looks back. Times are seconds of the
+observer's own stopwatch, which runs on over restarts and never steps.
 """
 
 from __future__ import annotations
@@ -77,5 +77,5 @@ class History:
             if until > after_s or until == self.at_s
         ]
 
-    def story(self, lines: int = 60) -> str:
+    def story(self, lines: int = 25) -> str:
         return "\n".join(map(str, self.facts[-lines:]))

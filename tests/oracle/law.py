@@ -1,7 +1,7 @@
 """The Order's Rules 3, 4, 12 and 14 to 19 and the contract as tables: what is lawful when, and what must hold for it.
 
-Nothing here is taken from the product. Each line cites the rule of Order No. 354 that asks for it; "contract" stands where
-the Order is silent and the contract page decides.
+Nothing here is taken from the product. Each line cites the rule of Order No. 354 that asks for it; "contract" stands
+where the Order is silent and the contract page decides.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class OrderOf:
 
 COMMANDS = {
     "open_trip": OrderOf(("no_trip", "closed"), ("units_known",), "12.1, 19"),
-    "start_tests": OrderOf(("checking", "boarding"), ("boarding_not_open",), "15"),
+    "start_tests": OrderOf(("checking", "boarding"), ("boarding_not_open", "still"), "15"),
     "open_boarding": OrderOf(("checking", "boarding", "securing"), ("boarding_not_open", "all_of_boarding"), "15, 16"),
     "suspend_boarding": OrderOf(("boarding",), (), "16"),
     "board_person": OrderOf(("boarding",), ("boarding_open", "place_in_cell"), "12.2, 16"),
@@ -120,7 +120,7 @@ COMMANDS = {
     "finish_boarding": OrderOf(("boarding",), ("counts_agree_and_somebody",), "16"),
     "secure": OrderOf(("securing",), ("all_of_securing",), "17"),
     "depart": OrderOf(("secured",), ("all_of_securing",), "17, 19"),
-    "log_halt": OrderOf(("under_way",), (), "4"),
+    "log_halt": OrderOf(("under_way",), ("still",), "4"),
     "halt_out": OrderOf(("under_way",), ("halted", "somebody_in_cell", "nobody_out"), "4"),
     "halt_in": OrderOf(("under_way",), ("halted", "somebody_of_cell_out"), "4"),
     "end_halt": OrderOf(("under_way",), ("halted", "nobody_out"), "4"),

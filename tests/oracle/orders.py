@@ -35,6 +35,8 @@ def verdict(reading: Reading, name: str, args: dict[str, Any]) -> Verdict:
     """The law's answer to `name` now."""
     if name in ("confirm", "withdraw"):
         return _by_hand(reading, name, args)
+    if name == "told_by_radio":
+        return _told_by_radio(reading, args)
     rule = law.COMMANDS[name]
     phase = reading.phase()
     if phase not in rule.where:
@@ -58,7 +60,7 @@ def _by_hand(reading: Reading, name: str, args: dict[str, Any]) -> Verdict:
     before = {duty.item: duty for duty in reading.checklist()}
     after = {duty.item for duty in law.SECURING_BY_HAND}
     if item in after:
-        where = ("securing",)
+        where: tuple[str, ...] = ("securing",)
     elif item == "order_valid":
         where = ("checking", "boarding")
         if reading.history.held("source")[0] != "none":
@@ -74,7 +76,18 @@ def _by_hand(reading: Reading, name: str, args: dict[str, Any]) -> Verdict:
         return no("wrong_phase", because=f"{item} is confirmed in {where}, this is {phase}")
     if name == "withdraw" and "passed" not in reading.status(item) and item in before:
         return OPEN  # taking back what was never said: the contract names no answer
+    if item == "at_door" and wires.motion(reading.history, reading.since_start_s()) != {"standing"}:
+        return OPEN  # a vehicle that rolls is not at the door (Rule 16); the contract names no answer
     return LAWFUL
+
+
+def _told_by_radio(reading: Reading, args: dict[str, Any]) -> Verdict:
+    """Rule 19: whoever was called by radio has been told; only of a notice that exists."""
+    if args["notice"] not in args["known"]:
+        return no("unknown_item", because="there is no such notice")
+    again = {"acknowledged", "told_by_radio"}
+    said = {f.data.get("stage", f.what) for f in reading.history.facts if f.data.get("notice") == args["notice"]}
+    return OPEN if said & again else LAWFUL  # to say it twice, or after an officer's word, is left open
 
 
 # --- the conditions, by name ---
@@ -140,6 +153,11 @@ def standing(reading: Reading, args: dict[str, Any]) -> Verdict:
     return OPEN if "standing" in words else no("vehicle_moving", "motion_unknown", because="the vehicle moves")
 
 
+def still(reading: Reading, args: dict[str, Any]) -> Verdict:
+    """Tests begin and halts are logged by people who stand; what else is answered the contract does not say."""
+    return LAWFUL if wires.motion(reading.history, reading.since_start_s()) == {"standing"} else OPEN
+
+
 SECURING_CODES = {
     "cell_locks_locked": ("lock_open", "securing_incomplete"),
     "body_door_closed": ("body_door_open", "securing_incomplete"),
@@ -187,7 +205,7 @@ def seen_empty(reading: Reading, args: dict[str, Any]) -> Verdict:
 CONDITIONS: dict[str, Callable[[Reading, dict[str, Any]], Verdict]] = {
     condition.__name__: condition
     for condition in (
-        *(units_known, boarding_open, boarding_not_open, place_in_cell, somebody_in_cell, somebody_of_cell_out),
+        *(units_known, boarding_open, boarding_not_open, place_in_cell, somebody_in_cell, somebody_of_cell_out, still),
         *(halted, nobody_out, counts_agree_and_somebody, standing, all_of_securing, all_of_boarding),
         *(everybody_out, nobody_aboard, seen_empty),
     )

@@ -1,4 +1,4 @@
-"""The naive reading: where the trip is, who is aboard, what is proven: each answered by looking back over the history."""
+"""The naive reading: where the trip is, who is aboard, what is proven, each answered by looking back."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Reading:
         self.history, self.cells = history, cells
         self.valid_s, self.report_s = valid_s, report_s
         self.rssi_min_dbm = -105
+        self.is_commissioned = True
 
     # --- the trip ---
 
@@ -36,16 +37,18 @@ class Reading:
         return "no_trip" if at < 0 else law.PHASE_AFTER[self.history.facts[at].what]
 
     def plan(self) -> dict[str, Any]:
-        return dict(self.history.facts[self.history.last("open_trip")].data)
+        opened = self.history.last("open_trip")
+        return dict(self.history.facts[opened].data) if opened >= 0 else {"cells": [], "women_on_board": False}
 
     def is_open(self) -> bool:
         """Boarding is open if opening it was the last thing done to it, and nothing since has closed it."""
-        closers = ("suspend_boarding", "finish_boarding", "revoked", "restart", "rolled", *law.PHASE_AFTER)
+        closers = ("suspend_boarding", "finish_boarding", "revoked", "stopped", "restart", "rolled", *law.PHASE_AFTER)
         at = self.history.last(*closers)
         return at >= 0 and self.history.facts[at].what == "open_boarding"
 
     def since_start_s(self) -> float:
-        at = self.history.last("restart")
+        """Since anybody began to look: after a start, and after a while without a look, filters begin anew."""
+        at = self.history.last("restart", "hang")
         return self.history.at_s - (self.history.facts[at].at_s if at >= 0 else 0.0)
 
     # --- Rules 16 and 18: counts ---
@@ -110,9 +113,12 @@ class Reading:
     def _order(self) -> Words:
         """Rule 12.1, App. 4: the date is read from the clock; without a clock by the commander."""
         if self.history.held("source")[0] == "none":
-            hand = self.history.last("confirm", "withdraw", "open_trip", when=_about("order_valid"))
-            is_confirmed = self.history.facts[hand].what == "confirm"
-            return frozenset({"passed"}) if is_confirmed else NOT_PASSED
+            hand = self.history.last("confirm", "open_trip", when=_about("order_valid"))
+            if self.history.facts[hand].what != "confirm":
+                return NOT_PASSED
+            # Whether a clock that came in between and said "out of date" voids the confirmation is left open.
+            contradicted = self.history.last("out_of_date") > hand
+            return frozenset({"passed", *NOT_PASSED}) if contradicted else frozenset({"passed"})
         return frozenset({"passed"}) if self.is_order_in_date() else frozenset({"failed", "expired"})
 
     def is_order_in_date(self) -> bool:
@@ -146,35 +152,48 @@ class Reading:
         tests = [i for i in range(opened + 1, len(facts)) if facts[i].what == "start_tests"]
         if not tests:
             return frozenset({"pending"})
-        lost = max(self.history.last("lost", when=_about(item)), self._lost_otherwise(item))
+        lost = self.loss(item)
         again = [i for i in tests if i > lost]
         if not again:
             return NOT_PASSED - {"pending"} if lost > opened else NOT_PASSED
         begun = facts[again[0]]
-        proven = self._proof(item, begun)
+        proven = self._proof(item, [facts[i].at_s for i in again])
         if "passed" not in proven or len(proven) > 1:
             return proven
         return self._aged(item, proven, begun)
 
-    def _lost_otherwise(self, item: str) -> int:
-        """Movement before anybody is aboard, and a restart that does not keep this pass."""
-        kept = self.history.last("restart", when=lambda f: item not in f.data["keeps"])
-        return max(self.history.last("rolled"), kept)
+    def loss(self, item: str) -> int:
+        """What last took a pass away: the equipment, movement with nobody aboard, a restart that does not keep it."""
+        restart = self.history.last("restart", when=lambda f: item not in f.data["keeps"])
+        return max(self.history.last("lost", when=_about(item)), self.history.last("rolled", "open_trip"), restart)
 
-    def _proof(self, item: str, begun: Fact) -> Words:
+    def _proof(self, item: str, tests_s: list[float]) -> Words:
+        """`tests_s`: each start of the tests since the last loss. The first begins the proof, others may begin it anew."""
+        seen = self.history.last("seen_passed", when=_about(item))
+        if seen >= 0 and self.history.facts[seen].at_s > tests_s[0]:
+            return frozenset({"passed"})
         if item.startswith("cell_lock_"):
-            last = self.history.facts[self.history.last("start_tests")]
             wire = "cell_" + item.removeprefix("cell_lock_")
-            if self.proven_at(wire, last.at_s, PROOF_S + SLACK_S) is not None:
-                return frozenset({"passed"})
-            could = self.proven_at(wire, begun.at_s, PROOF_S - SLACK_S) is not None
+            for start, until in zip(tests_s, [*tests_s[1:], self.history.at_s], strict=True):
+                at = self.proven_at(wire, start, PROOF_S + SLACK_S)
+                if at is not None and at <= until:
+                    return frozenset({"passed"})
+            could = self.proven_at(wire, tests_s[0], PROOF_S - SLACK_S) is not None
             return frozenset({"passed", "running", "failed"}) if could else frozenset({"running", "failed"})
         good = wires.equipment(self.history, item, self.since_start_s(), self.rssi_min_dbm)
-        if not self._seen_both(item, begun.at_s) and not self.is_anyone_aboard():
+        aboard = self.is_anyone_aboard()
+        untouched = wires.is_healthy(self.history, item, tests_s[0])
+        restarted = self.history.last("restart", "hang", when=lambda f: f.at_s > tests_s[0]) >= 0
+        if untouched and not aboard and not restarted:
+            if self.history.at_s - tests_s[-1] >= TEST_S:
+                return frozenset({"passed"})
+            could = self._seen_both(item, tests_s[0])
+            return frozenset({"passed", "running"}) if could else frozenset({"running"})
+        if not self._seen_both(item, tests_s[0]) and not aboard:
             return frozenset({"running", "failed"})
-        if self.history.at_s - begun.at_s < TEST_S or good != {"working"}:
+        if self.history.at_s - tests_s[-1] < TEST_S or good != {"working"}:
             return frozenset({"passed", *NOT_PASSED}) - {"pending"}
-        if self.is_anyone_aboard() and item in ("lighting", "ventilation"):
+        if aboard and item in ("lighting", "ventilation"):
             # "With people aboard it skips the inhibits": whether that may pass the row the contract does not say.
             return frozenset({"passed", *NOT_PASSED}) - {"pending"}
         return frozenset({"passed"})
@@ -237,15 +256,21 @@ class Reading:
 
     # --- Rule 16: the driver's report ---
 
-    def report(self) -> tuple[Words, float]:
-        """`none`, `outdated` or `valid` (by events alone), and its age in seconds."""
-        enders = ("reported", "restart", "rolled", "open_trip", "secure", "departed", "cancel_trip", "close_trip")
+    def report(self) -> tuple[str, float, float]:
+        """`none`, `outdated` or `valid` (by events alone), and its age in seconds: at most, at least.
+
+        Whether pressing again while boarding is open makes the report a newer one the contract does not say.
+        """
+        enders = ("reported", "restart", "rolled", "stopped", "open_trip", "secure", "departed", "cancel_trip")
         at = self.history.last(*enders)
         if at < 0 or self.history.facts[at].what != "reported":
-            return frozenset({"none"}), 0.0
-        age_s = self.history.at_s - self.history.facts[at].at_s
-        changed = any(f.what == "row_lost" for f in self.history.facts[at + 1 :])
-        return frozenset({"outdated" if changed else "valid"}), age_s
+            return "none", 0.0, 0.0
+        later = self.history.facts[at + 1 :]
+        if any(fact.what == "row_lost" for fact in later):
+            return "outdated", 0.0, 0.0
+        again = [fact.at_s for fact in later if fact.what == "reported_open"]
+        oldest_s = self.history.at_s - self.history.facts[at].at_s
+        return "valid", oldest_s, self.history.at_s - again[-1] if again else oldest_s
 
     # --- Rule 17 and closing ---
 

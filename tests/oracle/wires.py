@@ -11,10 +11,12 @@ from tests.oracle.history import History
 WORDS = frozenset({"working", "fault", "stale", "unknown"})
 BAD = WORDS - {"working"}
 REVOKE_S = 0.06  # hazards H01, H41: what is bad for longer has been acted upon
+GLITCH_S = 0.01  # less than a scan: two samples in a row are no glitch
 TRUST_S = 0.30  # ten good samples (0.2 s) and a little; no filter of a plain contact is slower
 # The rest have filters or tests of their own, which the contract does not time: generous on purpose,
 # and the walks wait for longer than this before they demand exactness.
 SETTLE_S = {"ventilation": 3.0, "lighting": 3.0, "beacon": 5.0, "intercom": 7.0, "radio": 0.5}
+RADIO_DBM = -84  # the world's own signal
 RADIO_STALE_S = 3.0  # `radio_stale_s`
 LOOP_WORD = {
     "locked": "working",
@@ -134,6 +136,29 @@ def motion(history: History, since_start_s: float) -> frozenset[str]:
     over_s = TRUST_S if history.held("has_fix")[0] and history.held("has_fix")[1] >= TRUST_S else 3.0 + TRUST_S
     was_fast = len(history.levels.get("fast_fix", [])) > 1
     return frozenset({"standing"}) if fast_s >= over_s or not was_fast else frozenset({"standing", "unknown"})
+
+
+def is_moving(history: History, since_start_s: float) -> bool:
+    """Contract, "Moving": handbrake released, or a trusted fix of 2 m/s for 2 s; one sample may be a glitch."""
+    applied, held_s = history.held("handbrake")
+    if applied is False and held_s >= GLITCH_S and since_start_s >= GLITCH_S:
+        return True
+    is_fast, fast_s = history.held("fast_fix")
+    return bool(is_fast) and min(fast_s, since_start_s) >= 2.0
+
+
+def is_healthy(history: History, name: str, since_s: float) -> bool:
+    """Nobody has touched this equipment's wires since then: each is as a sound vehicle has it."""
+    sound: dict[str, tuple[tuple[str, object], ...]] = {
+        "ventilation": (("fan_switch", True), ("forced:airflow", "auto")),
+        "lighting": (("light_switch", True), ("forced:light_sense", "auto")),
+        "beacon": (("forced:beacon_sense", "auto"),),
+        "intercom": (("forced:intercom_return", "auto"),),
+        "radio": (("radio_lives", True), ("radio", (True, True, RADIO_DBM))),
+    }
+    return all(
+        level == right for wire, right in sound[name] for _, _, level in history.spans(wire, since_s - SETTLE_S[name])
+    )
 
 
 def equipment(history: History, name: str, since_start_s: float, rssi_min_dbm: int) -> frozenset[str]:

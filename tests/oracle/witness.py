@@ -17,6 +17,7 @@ from vehicle_agent.core.settings import Settings
 
 # Shorter than a vehicle's own limits, so that a walk can outlive them; they are settings: no code knows these numbers.
 VALID_S, REPORT_S, CONFIRM_S = 60.0, 25.0, 20.0
+SENSES = ("airflow", "light_sense", "beacon_sense", "intercom_return", "permit_readback")
 FAST_MPS = 2.0  # contract: moving
 WATCHED = replace(SETTINGS, checklist_valid_s=VALID_S, driver_report_valid_s=REPORT_S, confirm_within_s=CONFIRM_S)
 
@@ -28,10 +29,10 @@ class Witness(World):
         super().__init__(settings, source=source)
         if not commissioned:
             self.trip = self.durable = replace(self.trip, commissioned="another wiring")
-        self.first = self.trip
         self.is_commissioned = commissioned
         self.history = History()
         self.reading = Reading(self.history, settings.cells, settings.checklist_valid_s, settings.driver_report_valid_s)
+        self.reading.is_commissioned = commissioned
         self.tally = tally
         self.offset = START - ORIGIN
         self.rows_kept = 0
@@ -51,8 +52,7 @@ class Witness(World):
                 **seen.loops,
                 **seen.contacts,
                 **{f"out:{name}": level for name, level in self.out.items()},
-                "forced:beacon_sense": self.forced.get("beacon_sense", "auto"),
-                "forced:intercom_return": self.forced.get("intercom_return", "auto"),
+                **{f"forced:{wire}": self.forced.get(wire, "auto") for wire in SENSES},
                 "radio": None if radio is None else (radio.answered, radio.registered, radio.rssi_dbm),
                 "radio_lives": self.radio_lives,
                 "has_fix": fix is not None,
@@ -79,13 +79,12 @@ class Witness(World):
 
     def _movement(self) -> None:
         """What a vehicle that rolls does to a trip, by contract: in checking and with nobody aboard, or a departure."""
-        applied, held_s = self.history.held("handbrake")
-        if applied is not False or held_s < SCAN_S * 0.5 or self.reading.since_start_s() < SCAN_S * 1.5:
-            return  # one sample may be a glitch
+        if not wires.is_moving(self.history, self.reading.since_start_s()):
+            return
         phase = self.reading.phase()
         aboard = self.reading.is_anyone_aboard()
         if phase in ("securing", "secured") or (phase == "boarding" and aboard):
-            self.history.note("departed", how="movement")
+            self.history.note("departed", how="movement", source=self.source)
         elif phase in ("checking", "boarding") and self.history.facts[-1].what != "rolled":
             self.history.note("rolled")
 
@@ -120,7 +119,9 @@ class Witness(World):
     # --- what is done ---
 
     def do(self, name: str, **args: Any) -> Any:
-        right = orders.verdict(self.reading, name, args)
+        rows = self.notice_rows() if name == "told_by_radio" else []
+        known = {"known": {row.notice for row in rows}} if name == "told_by_radio" else {}
+        right = orders.verdict(self.reading, name, args | known)
         answer = super().do(name, **args)
         is_accepted = not answer.refusals and answer.malformed is None
         codes = {refusal.code for refusal in answer.refusals}
@@ -146,18 +147,26 @@ class Witness(World):
     def _done(self, name: str, args: dict[str, Any]) -> None:
         if name == "depart":
             if self.history.facts[-1].what != "departed":  # movement in this very scan has written it down already
-                self.history.note("departed", how="command")
+                self.history.note("departed", how="command", source=self.source)
             return
         self.tally.trips += name == "open_trip"
-        self.history.note(name, **args)
+        self.history.note(name, **args, **({"source": self.source} if name == "arrive" else {}))
 
-    def press(self, button: str, hold_s: float = 0.5) -> Any:
+    def press(self, button: str, hold_s: float = 0.5, *, is_seen: bool = True) -> Any:
+        """`is_seen`: a press of STOP lasts long enough for the scan to see its level; the panel looks more often."""
+        if button == "driver_stop" and hold_s >= PRESS_S and is_seen:
+            self.contacts["driver_stop"] = True
+            self.run(hold_s)
+            self.contacts["driver_stop"] = False
         was = [self.reading.status(duty.item) for duty in self._checklist()] if button == "driver_ready" else []
         phase = self.reading.phase()
         answer = super().press(button, hold_s)
         short = PRESS_S <= hold_s <= LONG_S
         if button == "driver_ready" and short and phase in ("checking", "boarding", "securing"):
-            if all(words == {"passed"} for words in was):
+            standing = wires.motion(self.history, self.reading.since_start_s())
+            if self.reading.is_open():
+                self.history.note("reported_open")
+            elif all(words == {"passed"} for words in was) and standing == {"standing"}:
                 self.history.note("reported")
             elif all("passed" in words for words in was):
                 self.tally.either["report"] += 1
@@ -167,8 +176,8 @@ class Witness(World):
             self.history.note("counted", delta=1 if short else -1)
         elif button == "body_count" and phase == "unloading" and short:
             self.history.note("looked" if self.reading.unloaded() == self.reading.commander() else "pressed")
-        elif button == "driver_stop" and short and self.reading.is_open():
-            self.history.note("revoked", why="driver_stop")
+        elif button == "driver_stop" and PRESS_S <= hold_s <= LONGEST_S + is_seen:
+            self.history.note("stopped")
         self._mark()
         self.observe()
         return answer
@@ -190,6 +199,9 @@ class Witness(World):
         self.run(seconds)
         self.observe()
 
+    def set_source(self, source: str, uncertainty_s: float | None) -> None:
+        self.source, self.uncertainty_s = source, uncertainty_s
+
     def step_clock(self, step: timedelta) -> None:
         """Wall time only: the monotonic clock never steps."""
         self.utc += step
@@ -202,6 +214,7 @@ class Witness(World):
         self.history.at_s += seconds
         if self.reading.is_open():
             self.history.note("revoked", why="scan stopped")
+        self.history.note("hang")
         self.scan()
         self.observe()
 
@@ -228,8 +241,12 @@ class Witness(World):
             self.trip = self.durable = replace(self.trip, commissioned="another wiring")
         self._mark()
 
+    def notice_rows(self) -> list[Any]:
+        """The notices as they were written for the uplink; it is given nothing else."""
+        return [envelope.event for envelope in self.envelopes if envelope.event.type == "notice_recorded"]
+
     def permit_slots(self) -> list[boarding.Slot]:
-        return [*boarding.against(self.reading), boarding.commissioned(is_commissioned=self.is_commissioned)]
+        return boarding.against(self.reading)
 
     def durable_reading(self) -> bool:
         """Is boarding open in what lies on the disk?"""

@@ -30,14 +30,22 @@ def _change(scene: Scene, item: str, status: str, reason: str | None = None) -> 
 
 
 def _order(scene: Scene) -> list[ev.Event]:
-    """Rule 12.1. Without a clock the commander confirms the date; a clock that comes later has the last word."""
+    """Rule 12.1. Without a clock the commander confirms the date; a clock that comes later has the last word.
+
+    What a clock said holds while there is one: a computer that wakes up without the time cannot know that the day is the same.
+    """
     trip, now = scene.trip, scene.now
     assert trip.plan is not None
     row = trip.rows.get("order_valid", Row())
     if now.source == "none":
-        return [] if row.status != "failed" else [ev.RowChanged("order_valid", "pending", "no_clock")]
+        is_by_clock = row.status == "failed" or (row.status == "passed" and "clock" in row.evidence)
+        return [ev.RowChanged("order_valid", "pending", "no_clock")] if is_by_clock else []
     is_valid = is_order_valid(trip.plan.order_valid_until, now.utc)
-    return _change(scene, "order_valid", "passed" if is_valid else "failed", None if is_valid else "order_expired")
+    if row.status == ("passed" if is_valid else "failed"):
+        return []
+    if is_valid:
+        return [ev.RowChanged("order_valid", "passed", None, {"clock": now.source})]
+    return [ev.RowChanged("order_valid", "failed", "order_expired")]
 
 
 def _expiries(scene: Scene, before: Live) -> list[ev.Event]:

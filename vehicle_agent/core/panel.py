@@ -29,6 +29,8 @@ def on_press(press: Press, scene: Scene) -> tuple[Answer, Live]:
     """The answer to a button, and what the lamps then show."""
     if press.button == "driver_ready":
         return _driver_ready(press, scene)
+    if press.button == "driver_stop":
+        return _driver_stop(scene), scene.live
     if press.button != "body_count":
         return Answer(), scene.live
     answer = _body_count(press, scene)
@@ -55,6 +57,16 @@ def _driver_ready(press: Press, scene: Scene) -> tuple[Answer, Live]:
     if is_complete and not is_stop(live) and not any(r.code in ("vehicle_moving", "motion_unknown") for r in against):
         return Answer(events=(ev.DriverReported(),)), live
     return Answer(refusals=tuple(against)), replace(live, refused_press_s=scene.now.mono_s)
+
+
+def _driver_stop(scene: Scene) -> Answer:
+    """The level, looked at in every scan, closes boarding first; a press so short that only the panel saw it counts too."""
+    found: list[ev.Event] = []
+    if scene.trip.report is not None:
+        found.append(ev.DriverReportDropped("driver_stop"))
+    if scene.trip.is_open:
+        found.append(ev.BoardingClosed("driver_stop"))
+    return Answer(events=tuple(found))
 
 
 def _is_fallback_due(scene: Scene) -> bool:

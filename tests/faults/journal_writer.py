@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -15,10 +16,12 @@ from vehicle_agent.control.clock import Clock
 from vehicle_agent.control.journal import Journal
 from vehicle_agent.core.events import Envelope, HaltLogged
 
+ROWS = 7  # a scan makes from none to six rows
 
-def envelope(clock: Clock, text: str) -> Envelope:
-    """One event of now."""
-    return Envelope(clock.new_id(), datetime.now(UTC), clock.mono(), "rtc", None, "boot", None, HaltLogged(text))
+
+def envelope(clock: Clock, text: str, now_s: float) -> Envelope:
+    """One event of a scan."""
+    return Envelope(clock.new_id(), datetime.now(UTC), now_s, "rtc", None, "boot", None, HaltLogged(text))
 
 
 def main() -> None:
@@ -33,8 +36,10 @@ def main() -> None:
     print("open", journal.opening.head.seq, flush=True)
     number = 0
     while True:
-        for _ in range(number % 7):
-            journal.append(envelope(clock, f"row {number}"))
+        now_s = clock.mono()
+        journal.append(
+            *(envelope(clock, f"{os.getpid()} scan {number} of {number % ROWS}", now_s) for _ in range(number % ROWS))
+        )
         journal.add_position({"at": "2026-11-22T00:00:00.000Z", "boot_id": "boot", "mono_s": clock.mono()})
         number += 1
         for durable in journal.drain():

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,12 +52,16 @@ def test_H08_what_was_told_durable_survives_a_kill_at_any_moment(tmp_path: Path)
         process.wait()
         process.stdout.close()
     store, opening = open_proven(tmp_path)
-    kept = {row["seq"]: row["hash"] for row in store.rows_after(0, 1_000_000)}
+    rows = list(store.rows_after(0, 1_000_000))
+    kept = {row["seq"]: row["hash"] for row in rows}
     store.close()
+    scans = Counter(row["data"]["reason"] for row in rows if row["type"] == "halt_logged")
+    torn = {scan: count for scan, count in scans.items() if count != int(scan.split()[-1])}
     assert opening.moved is None
     assert len(told) > 100
     assert told.items() <= kept.items()
     assert sorted(kept) == list(range(1, len(kept) + 1))
+    assert not torn, f"of one scan only a part is on the disk: {torn}"
 
 
 def test_H18_a_file_that_may_not_grow_refuses_with_a_reason_and_loses_nothing(tmp_path: Path) -> None:

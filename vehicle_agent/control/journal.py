@@ -31,6 +31,7 @@ RETRY_S = 1.0
 REOPEN_AFTER = 5  # failed tries with one connection
 POSITIONS_HELD_S = 8.0  # promised on disk within 10 s
 POSITIONS_WAITING_MAX = 3600  # an hour of fixes: what a disk that fails may cost of memory
+SCAN_ROWS_MAX = 200  # no scan makes more: a departure with every unit told, all rows of a long list, and alarms
 GROUP_MAX = 500  # rows of one transaction, so that one commit stays well under the stall limit
 
 log = logging.getLogger("journal")
@@ -60,7 +61,9 @@ class Journal:
         self._directory = directory
         self._mono = mono
         self._ballast = ballast or Ballast(directory)
-        self._inbox: queue.SimpleQueue[_Question | tuple[int, Envelope] | dict[str, Any] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Question | list[tuple[int, Envelope]] | dict[str, Any] | None] = (
+            queue.SimpleQueue()
+        )
         self._durable: collections.deque[Durable] = collections.deque()
         self._appended = 0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -85,10 +88,15 @@ class Journal:
         """Begin to open the journal; `opening` is set once it is proven."""
         self._thread.start()
 
-    def append(self, envelope: Envelope) -> int:
-        """Hand one event over; the number returned is its ordinal in what `drain` gives back."""
-        self._appended += 1
-        self._inbox.put((self._appended, envelope))
+    def append(self, *envelopes: Envelope) -> int:
+        """Hand over what one scan made: all of it is on the disk, or nothing. Returns the last ordinal in `drain`.
+
+        A departure and the notices that it makes owing (Rule 19) must not be torn apart by a power cut.
+        """
+        first = self._appended + 1
+        self._appended += len(envelopes)
+        if envelopes:
+            self._inbox.put(list(enumerate(envelopes, first)))
         return self._appended
 
     @property
@@ -205,7 +213,7 @@ class Journal:
                     self._positions_since_s = self._mono()
                 self._positions.append(item)
             else:
-                self._waiting.append(item)
+                self._waiting.extend(item)
 
     def _are_positions_due(self) -> bool:
         return self._mono() - self._positions_since_s >= POSITIONS_HELD_S and self._mono() >= self._retry_at_s
@@ -213,7 +221,7 @@ class Journal:
     def _commit(self) -> bool:
         """Write one group. True when it is on the disk; otherwise it stays, and the reason is set."""
         assert self._store is not None  # noqa: S101 (only `_run` calls, after `_open`)
-        group = [self._waiting[index] for index in range(min(len(self._waiting), GROUP_MAX))]
+        group = self._group()
         # A group that failed goes alone: fixes must never keep an event from the disk.
         positions = [] if self._failures and group else self._positions_to_keep()
         try:
@@ -235,6 +243,14 @@ class Journal:
             log.warning("the journal writes again")
         self._tried, self._failures, self._retry_at_s, self._reason = [], 0, 0.0, None
         return True
+
+    def _group(self) -> list[tuple[int, Envelope]]:
+        """The first of what waits, but never a part of one scan: what was made at one moment is written as one."""
+        size = min(len(self._waiting), GROUP_MAX)
+        most = min(len(self._waiting), size + SCAN_ROWS_MAX)
+        ends = (n for n in range(size, most) if _moment(self._waiting[n]) != _moment(self._waiting[n - 1]))
+        size = next(ends, most if most == len(self._waiting) else size)
+        return [self._waiting[index] for index in range(size)]
 
     def _positions_to_keep(self) -> list[dict[str, Any]]:
         if self._is_full and not self._ballast.take():
@@ -330,3 +346,7 @@ def seal(envelope: Envelope, head: Head) -> dict[str, Any]:
 def rfc3339(envelope: Envelope) -> str:
     """When it happened, in UTC with milliseconds."""
     return envelope.at_utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{envelope.at_utc.microsecond // 1000:03d}Z"
+
+
+def _moment(waiting: tuple[int, Envelope]) -> tuple[str, float]:
+    return waiting[1].boot_id, waiting[1].at_s

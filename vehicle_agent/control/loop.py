@@ -215,8 +215,7 @@ class Control:
         self._is_pulsed = self._levels["permit_enable"] and not self._is_pulsed
         self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})
         if self.is_live:
-            for envelope in step.envelopes:
-                self.journal.append(envelope)
+            self.journal.append(*step.envelopes)
             self.view.follow(self.trip, self.live, self.journal.head.seq)  # an answer names the rev after its command
             self._counter.settle(step.answers[len(presses) :])
 

@@ -66,6 +66,16 @@ def _readback(reading: Reading) -> Slot:
     """Contract: the read-back is right. It may differ for 200 ms (H05)."""
     wrong, held_s = reading.history.held("readback_wrong")
     every: frozenset[Code] = frozenset({"permit_readback", None})
+    if reading.is_open():
+        opened_s = reading.history.facts[reading.history.last("open_boarding")].at_s
+        spans = reading.history.spans("readback_wrong", opened_s)
+        longest_s = max((end - start for start, end, is_wrong in spans if is_wrong), default=0.0)
+        if longest_s > 0.0:  # a relay that does not follow is released, and then it is right again
+            return Slot(
+                None,
+                frozenset({"permit_readback"}),
+                frozenset({"permit_readback"}) if longest_s > 0.2 + SLACK_S else every,
+            )
     if wrong:
         right = frozenset({"permit_readback"}) if held_s > 0.2 + SLACK_S else every
     else:

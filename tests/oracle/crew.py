@@ -1,4 +1,4 @@
-"""People who do a trip as the Order wants it, stretch by stretch; what they do is decided from the naive reading alone."""
+"""People who do a trip as the Order wants it, stretch by stretch; they decide by the naive reading alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(w: Witness) -> None:
         turn(w, unproven, "locked")
     for duty in w.reading.checklist():
         if duty.kind == "attested" and "passed" not in w.reading.status(duty.item):
-            for part in sorted(w.reading.parts(duty.item)) or [None]:
+            for part in sorted(w.reading.parts(duty.item)) or [""]:
                 w.do("confirm", item=duty.item, **({"part": part} if part else {}))
     if w.reading.history.held("source")[0] == "none" and "passed" not in w.reading.status("order_valid"):
         w.do("confirm", item="order_valid")

@@ -7,7 +7,7 @@ observer's own stopwatch, which runs on over restarts and never steps.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,13 @@ class History:
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
+        self.places: dict[str, list[int]] = {}  # where to find each kind of fact, so that looking back is quick
         self.levels: dict[str, list[tuple[float, Any]]] = {}
         self.at_s = 0.0
         self.kept = 0  # facts that lie on the disk
 
     def note(self, what: str, **data: Any) -> None:
+        self.places.setdefault(what, []).append(len(self.facts))
         self.facts.append(Fact(self.at_s, what, data))
 
     def look(self, levels: dict[str, Any]) -> None:
@@ -46,15 +48,24 @@ class History:
     def forget_unsaved(self) -> None:
         """Power was lost: what had not reached the disk was never answered for and is gone; the world is as it is."""
         del self.facts[self.kept :]
+        self.places = {what: [i for i in found if i < self.kept] for what, found in self.places.items()}
+
+    def saved(self) -> History:
+        """The facts as they lie on the disk."""
+        on_disk = History()
+        on_disk.facts, on_disk.places, on_disk.kept = self.facts[:], dict(self.places), self.kept
+        on_disk.forget_unsaved()
+        return on_disk
 
     # looking back
 
-    def back(self) -> Iterator[tuple[int, Fact]]:
-        return ((i, self.facts[i]) for i in range(len(self.facts) - 1, -1, -1))
-
     def last(self, *whats: str, when: Callable[[Fact], bool] = lambda fact: True) -> int:
         """Place of the newest such fact, -1 if there never was one."""
-        return next((i for i, fact in self.back() if fact.what in whats and when(fact)), -1)
+        found = -1
+        for what in whats:
+            newest = next((i for i in reversed(self.places.get(what, ())) if i <= found or when(self.facts[i])), -1)
+            found = max(found, newest)
+        return found
 
     def of_trip(self) -> list[Fact]:
         """The facts of the newest trip, from its opening on."""

@@ -133,6 +133,11 @@ def halted(reading: Reading, args: dict[str, Any]) -> Verdict:
     return LAWFUL if reading.is_halted() else no("wrong_phase", because="no halt was logged")
 
 
+def no_halt_yet(reading: Reading, args: dict[str, Any]) -> Verdict:
+    """What a second reason for the same halt is answered, the contract leaves open."""
+    return OPEN if reading.is_halted() else LAWFUL
+
+
 def nobody_out(reading: Reading, args: dict[str, Any]) -> Verdict:
     """Rule 4: one at a time, and nobody is left behind."""
     is_out = any(reading.out(cell) > 0 for cell in reading.cells)
@@ -154,7 +159,7 @@ def standing(reading: Reading, args: dict[str, Any]) -> Verdict:
 
 
 def still(reading: Reading, args: dict[str, Any]) -> Verdict:
-    """Tests begin and halts are logged by people who stand; what else is answered the contract does not say."""
+    """Tests, halts and unloading are for a vehicle that stands; what is answered otherwise the contract leaves open."""
     return LAWFUL if wires.motion(reading.history, reading.since_start_s()) == {"standing"} else OPEN
 
 
@@ -205,7 +210,16 @@ def seen_empty(reading: Reading, args: dict[str, Any]) -> Verdict:
 CONDITIONS: dict[str, Callable[[Reading, dict[str, Any]], Verdict]] = {
     condition.__name__: condition
     for condition in (
-        *(units_known, boarding_open, boarding_not_open, place_in_cell, somebody_in_cell, somebody_of_cell_out, still),
+        *(
+            units_known,
+            boarding_open,
+            boarding_not_open,
+            place_in_cell,
+            somebody_in_cell,
+            somebody_of_cell_out,
+            still,
+            no_halt_yet,
+        ),
         *(halted, nobody_out, counts_agree_and_somebody, standing, all_of_securing, all_of_boarding),
         *(everybody_out, nobody_aboard, seen_empty),
     )

@@ -168,7 +168,7 @@ class Reading:
         return max(self.history.last("lost", when=_about(item)), self.history.last("rolled", "open_trip"), restart)
 
     def _proof(self, item: str, tests_s: list[float]) -> Words:
-        """`tests_s`: each start of the tests since the last loss. The first begins the proof, others may begin it anew."""
+        """`tests_s`: each start of the tests since the last loss. The first begins the proof, others may do so anew."""
         seen = self.history.last("seen_passed", when=_about(item))
         if seen >= 0 and self.history.facts[seen].at_s > tests_s[0]:
             return frozenset({"passed"})

@@ -26,16 +26,22 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
 
-    def same(self, about: str, right: Any, actual: Any, story: Callable[[], str] = str) -> None:
-        """`right` is the set of right answers."""
+    def same(
+        self, about: str, right: Any, actual: Any, story: Callable[[], str] = str, *, is_doubt: bool = True
+    ) -> None:
+        """`right` is the set of right answers; without `is_doubt` several of them are all the same to the law."""
         self.comparisons += 1
-        if len(right) > 1:
+        if is_doubt and len(right) > 1:
             self.either[about.split(maxsplit=1)[0]] += 1
         if actual not in right:
             words = sorted(map(str, right))
             raise DisagreementError(
                 f"{about}: the core says {actual!r}, the reading says {' or '.join(words)}\n{story()}"
             )
+
+    def clear(self) -> None:
+        """Begin to count anew: a run that is repeated counts once."""
+        self.__init__()  # type: ignore[misc]
 
     @property
     def either_share(self) -> float:

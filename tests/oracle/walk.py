@@ -1,7 +1,8 @@
-"""Hypothesis drives the vehicle: people who know what they do, people who do not, wires that break, clocks and disks and restarts."""
+"""Hypothesis drives the vehicle: people who know what they do and others, wires that break, clocks, disks, restarts."""
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -18,22 +19,15 @@ LOOPS = ("cell_1", "cell_2", "body_door")
 WORDS = ("locked", "bolt_open", "door_open", "both_open", "cut", "short", "implausible", None)
 SENSES = ("airflow", "light_sense", "beacon_sense", "intercom_return", "permit_readback", "fan_switch", "light_switch")
 UNITS = ("astana-mp", "karaganda-mp", "taraz-mp", "almaty-mp")
-UNCERTAIN_S = {"gnss": 0.2, "ntp": 0.5, "rtc": 30.0, "none": None}
+UNCERTAIN_S: dict[str, float | None] = {"gnss": 0.2, "ntp": 0.5, "rtc": 30.0, "none": None}
 ITEMS = (
     *(duty.item for duty in (*law.BY_HAND, law.WOMEN, law.ORDER, *law.TESTED, *law.SECURING_BY_HAND, *law.CLOSING)),
     *("cell_lock_1", "cell_lock_2", "cell_locks_locked", "counts_agree", "gnss", "nonsense"),
 )
 PLAIN = (
-    "start_tests",
-    "open_boarding",
-    "suspend_boarding",
-    "finish_boarding",
-    "secure",
-    "depart",
-    "end_halt",
-    "arrive",
+    *("start_tests", "open_boarding", "suspend_boarding", "finish_boarding", "secure", "depart", "end_halt", "arrive"),
+    *("open_unloading", "close_trip"),
 )
-PLAIN += ("open_unloading", "close_trip")
 WITH_CELL = ("board_person", "unboard_person", "halt_out", "halt_in", "unload_person")
 PARTS = (*law.RULE_14, "list", "list_3", "files", "order", "referral", "accompanying_list_3", "nonsense", None)
 plans = st.fixed_dictionaries(
@@ -123,7 +117,8 @@ class Walk(RuleBasedStateMachine):
     def by_hand(self, name: str, item: str, part: str | None) -> None:
         if part is not None and (name == "withdraw" or item not in ("documents", "acceptance")):
             part = None
-        self.w.do(name, item=item, **({} if part is None else {"part": part}))
+        args: dict[str, Any] = {"item": item} if part is None else {"item": item, "part": part}
+        self.w.do(name, **args)
 
     @rule(name=st.sampled_from(["log_halt", "cancel_trip"]))
     def command_with_reason(self, name: str) -> None:
@@ -140,7 +135,7 @@ class Walk(RuleBasedStateMachine):
     # the vehicle and its wires
 
     @rule(wire=st.sampled_from(LOOPS), word=st.sampled_from(WORDS), settled=st.sampled_from([True, True, True, False]))
-    def turn_loop(self, wire: str, word: str | None, settled: bool) -> None:
+    def turn_loop(self, wire: str, word: Any, settled: bool) -> None:
         self.w.wait(0.25)  # slower than what counts as chatter
         self.w.loops[wire] = word
         self.w.wait(0.4 if settled else 0.02)
@@ -231,3 +226,54 @@ class Walk(RuleBasedStateMachine):
             self.w.say(AtBroker(row.notice))
         else:
             self.w.say(Receipt(row.notice, stage, "A. B.", "duty officer", "2026-11-22T08:00:00Z", "0", unit))
+
+
+def recorded(number: int, tally: Tally) -> Witness:
+    """A whole trip with the slips and faults of one seed, to be restarted in: the history of `number`."""
+    rng = random.Random(number)
+    tally.histories += 1
+    w = Witness(tally, source=rng.choice(["gnss", "gnss", "ntp", "rtc", "none"]))
+    w.wait(0.4)
+    kinds = ["outside_settlement", "within_settlement", "medical"]
+    first = crew.plan(
+        kind=rng.choice(kinds),
+        **{name: rng.random() < 0.3 for name in ("takeover", "to_court", "women_on_board")},
+        intermediate=rng.sample(UNITS, rng.randrange(3)),
+        destination=rng.choice([*UNITS, None]),
+        destination_place="court",
+    )
+    w.do("open_trip", **first)
+    for _ in range(rng.randrange(12, 22)):
+        _slip(rng, w) if rng.random() < 0.35 else crew.go_on(w)
+        if rng.random() < 0.2:
+            crew.repair(w)
+    return w
+
+
+def _slip(rng: random.Random, w: Witness) -> None:
+    """One thing that goes otherwise than planned."""
+    cell = rng.choice(w.settings.cells)
+    w.wait(0.25)
+    match rng.randrange(9):
+        case 0:
+            word: Any = rng.choice(WORDS)
+            w.loops[f"cell_{cell}"] = word
+            w.wait(0.4)
+        case 1:
+            w.do(rng.choice(WITH_CELL), cell=cell)
+        case 2:
+            w.do(rng.choice(PLAIN))
+        case 3:
+            w.press(rng.choice(["body_count", "driver_ready", "driver_stop"]), rng.choice([0.5, 4.0]))
+        case 4:
+            crew.drive(w, 0.6)
+        case 5:
+            w.do("withdraw", item=rng.choice(["seats_fixed", "acceptance", "at_door", "isolation"]))
+        case 6:
+            w.set_source(source := rng.choice(list(UNCERTAIN_S)), UNCERTAIN_S[source])
+            w.wait(0.1)
+        case 7:
+            crew.board(w, 1)
+        case _:
+            w.forced[rng.choice(SENSES)] = rng.choice([True, False, None])
+            w.wait(3.2)

@@ -156,6 +156,8 @@ def is_healthy(history: History, name: str, since_s: float) -> bool:
         "intercom": (("forced:intercom_return", "auto"),),
         "radio": (("radio_lives", True), ("radio", (True, True, RADIO_DBM))),
     }
+    if not all(level for _, _, level in history.spans("disk_works", since_s)):
+        return False  # what may be tried with nobody aboard waits until the disk knows that nobody is
     return all(
         level == right for wire, right in sound[name] for _, _, level in history.spans(wire, since_s - SETTLE_S[name])
     )

@@ -37,6 +37,7 @@ class Witness(World):
         self.offset = START - ORIGIN
         self.rows_kept = 0
         self.disk_turned_s = -1.0
+        self.marks: list[tuple[int, int]] = [(0, 0)]  # rows written and facts known, at each comparison
         self.key_seen: tuple[Any, Any] | None = None
         self.is_open_by: tuple[int, int, bool] = (0, 0, False)
 
@@ -61,6 +62,7 @@ class Witness(World):
                 "utc_offset": self.offset,
                 "readback_wrong": back is not enabled,
                 "journal_ok": seen.journal_ok,
+                "disk_works": self.disk_works,
             }
         )
         return seen
@@ -115,6 +117,7 @@ class Witness(World):
 
     def observe(self) -> None:
         compare(self)
+        self.marks.append((len(self.envelopes), len(self.history.facts)))
 
     # --- what is done ---
 
@@ -250,6 +253,6 @@ class Witness(World):
 
     def durable_reading(self) -> bool:
         """Is boarding open in what lies on the disk?"""
-        saved = History()
-        saved.facts = self.history.facts[: self.history.kept]
-        return Reading(saved, self.settings.cells, VALID_S, REPORT_S).is_open()
+        if self.history.kept >= len(self.history.facts):
+            return self.reading.is_open()
+        return Reading(self.history.saved(), self.settings.cells, VALID_S, REPORT_S).is_open()

@@ -32,7 +32,7 @@ def _change(scene: Scene, item: str, status: str, reason: str | None = None) -> 
 def _order(scene: Scene) -> list[ev.Event]:
     """Rule 12.1. Without a clock the commander confirms the date; a clock that comes later has the last word.
 
-    What a clock said holds while there is one: a computer that wakes up without the time cannot know that the day is the same.
+    What a clock said holds while there is one: a computer that wakes up without the time cannot know what day it is.
     """
     trip, now = scene.trip, scene.now
     assert trip.plan is not None

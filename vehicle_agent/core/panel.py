@@ -60,7 +60,7 @@ def _driver_ready(press: Press, scene: Scene) -> tuple[Answer, Live]:
 
 
 def _driver_stop(scene: Scene) -> Answer:
-    """The level, looked at in every scan, closes boarding first; a press so short that only the panel saw it counts too."""
+    """Mostly the level, looked at in every scan, has closed boarding; a press that only the panel saw counts too."""
     found: list[ev.Event] = []
     if scene.trip.report is not None:
         found.append(ev.DriverReportDropped("driver_stop"))

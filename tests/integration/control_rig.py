@@ -18,9 +18,10 @@ from typing import Any
 from simulators.stack.calls import call
 from simulators.stack.configuration import Places, write_configuration
 from simulators.stack.ports import Ports
-from simulators.stack.variants import VARIANTS
+from simulators.stack.variants import VARIANTS, Variant
 
 PIN = "2468"
+TWO_CELLS = replace(VARIANTS["two_cells"], lockout_s=300.0)
 Json = dict[str, Any]
 
 
@@ -98,6 +99,7 @@ class ControlRig:
     """A bench and a control that can be killed and started again."""
 
     root: Path
+    variant: Variant = TWO_CELLS
     bench_url: str = ""
     places: Places = field(init=False)
     environment: dict[str, str] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class ControlRig:
         self.places = Places(self.root)
         for directory in (self.places.config, self.places.keys, self.places.bench, self.places.run, self.places.logs):
             directory.mkdir()
-        write_configuration(self.places, replace(VARIANTS["two_cells"], lockout_s=300.0), Ports(1, 1, 1, 1, 1))
+        write_configuration(self.places, self.variant, Ports(1, 1, 1, 1, 1))
 
     @property
     def socket(self) -> Path:

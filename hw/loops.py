@@ -1,7 +1,7 @@
 """Door and lock loops (Rule 15): six states on one pair of wires, so that a cut and a short never look like "locked".
 
 Every level between the bands is `implausible`: a loop says "locked" only inside its own narrow band. The honest limit
-is about 0.45..0.75 kΩ across the wires, which imitates "locked"; the proof of both states in each check finds it.
+is 0.37..0.79 kΩ across the wires, which can imitate "locked"; the proof of both states in each check finds it.
 """
 
 from __future__ import annotations

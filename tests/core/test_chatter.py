@@ -102,3 +102,18 @@ def test_the_pilot_tone_and_the_relays_own_movements_are_no_chatter() -> None:
         world.must("open_boarding")
     assert world.live.equipment["permit_output"].status == "working"
     assert world.live.equipment["intercom"].status == "working"
+
+
+def test_H02_an_intercom_line_that_hums_is_lost_for_good_and_raises_its_alarm() -> None:
+    """A shorted line answers every tone: between two silences that it never has, it must not pass for working."""
+    world = World()
+    world.to_under_way()
+    world.forced["intercom_return"] = True
+    world.run(1.0)
+    for _ in range(400):
+        world.scan()
+        assert world.live.equipment["intercom"].status == "fault"
+    assert ("intercom_lost", "intercom") in {(alarm.code, alarm.item) for alarm in world.trip.alarms}
+    del world.forced["intercom_return"]
+    world.run(6.0)
+    assert world.live.equipment["intercom"].status == "working"

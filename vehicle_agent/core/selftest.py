@@ -143,7 +143,8 @@ def _intercom(test: Test, live: Live, at_s: float) -> Test | Verdict:
         if is_over and live.tone.result:
             return Test("off", test.since_s, None, {"on": True})
         is_late = is_over or spent_s > TONE_LIMIT_S
-        return Verdict("intercom", "failed", "no_tone", {"on": False}) if is_late else test
+        reason = "tone_unbidden" if live.level("intercom_return") else "no_tone"
+        return Verdict("intercom", "failed", reason, {"on": False}) if is_late else test
     is_heard = live.level("intercom_return")
     if is_heard is False and at_s - live.tone.since_s > SETTLED_S and live.is_working("intercom"):
         return Verdict("intercom", "passed", None, {**test.evidence, "off": True})
@@ -164,6 +165,8 @@ def fold_tone(live: Live, is_heard: bool | None, at_s: float) -> Tone:
         return tone if heard == tone.heard else replace(tone, heard=heard)
     test = live.tests.get("intercom")
     is_wanted = test is not None and test.stage == "on" and tone.since_s <= test.since_s
+    if is_heard:
+        return tone  # a line that hums by itself would answer: the next tone waits until it is silent
     if at_s - tone.since_s >= TONE_EVERY_S or is_wanted:
         return Tone(True, at_s, 0, tone.result)
     return tone

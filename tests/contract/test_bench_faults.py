@@ -230,3 +230,21 @@ def test_a_pair_of_contacts_takes_the_faults_that_two_contacts_can_have(tmp_path
     with pytest.raises(ValueError, match="chatter"):
         bench.electrics.set_fault("cell_6", {"kind": "leak"})
     bench.mirror.close()
+
+
+def test_H02_a_normally_closed_button_says_pressed_when_its_wire_is_cut(tmp_path: Path) -> None:
+    """What the wiring page advises for STOP and the alarm: the same button, written without `!`."""
+    config = write_wiring(tmp_path)
+    text = (config / "vehicle.toml").read_text(encoding="utf-8")
+    (config / "vehicle.toml").write_text(text.replace('"^!GPIO23"', '"^GPIO23"'), encoding="utf-8")
+    bench = Bench(tmp_path, config)
+    pressed_level = True
+    assert bench.mirror.level(23) is not pressed_level
+    for kind in ("cut", "supply"):
+        bench.fault("driver_stop", kind)
+        assert bench.mirror.level(23) is pressed_level
+    bench.fault("driver_stop", None)
+    assert bench.mirror.level(23) is not pressed_level
+    bench.electrics.hold("driver_stop", True)
+    assert bench.mirror.level(23) is pressed_level
+    bench.mirror.close()

@@ -135,6 +135,8 @@ class Play:
                 if self._case.phase in ("boarding", "aboard"):
                     self._see_enable_fall(step)
                 self._await(lambda: (word, item) in self._walk.refusals() | self._reasons(), step)
+                others = {named for _, named in self._reasons()} - {item, None}
+                assert not others or self._case.kind == "bridge", f"closed for {others} as well"
 
     def _await(self, condition: Callable[[], bool], step: Step) -> None:
         try:

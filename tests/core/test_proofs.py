@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from simulators.bench.parts import CutOff
 from tests.core.world import PLAN, SETTINGS, World
 from vehicle_agent.core import events as ev
 
@@ -147,6 +148,35 @@ def test_a_lock_needs_both_states_for_long_enough() -> None:
     w.run(1.0)
     assert w.status("cell_lock_1") == "passed"
     assert dict(w.trip.rows["cell_lock_1"].evidence) == {"unlocked": True, "locked": True}
+
+
+@pytest.mark.parametrize(
+    ("sense", "inhibit", "item"),
+    [("airflow", "fan_inhibit", "ventilation"), ("light_sense", "light_inhibit", "lighting")],
+)
+def test_H37_quick_repetitions_of_a_failing_test_never_fill_the_cut_off(sense: str, inhibit: str, item: str) -> None:
+    """Else the load could not be interrupted any more, and the repaired sense would go on looking stuck."""
+    w, cut_off = World(), CutOff()
+    w.run(3.0)
+    w.must("open_trip", **PLAN)
+
+    def step() -> None:
+        line = w.out.get(inhibit, False)
+        is_off = cut_off.update(line, round(w.mono_s * 1e9))
+        assert is_off == line, "the cut-off has tripped"
+        w.scan()
+
+    w.forced[sense] = True
+    for _ in range(4):  # as often as a finger can ask
+        w.must("start_tests")
+        while w.status(item) == "running":
+            step()
+        assert w.trip.rows[item].reason == "sense_stuck"
+    del w.forced[sense]
+    w.must("start_tests")
+    for _ in range(round(10.0 / 0.02)):
+        step()
+    assert w.status(item) == "passed"
 
 
 def test_H25_a_chattering_loop_is_a_fault_and_ordinary_use_of_a_door_is_not() -> None:

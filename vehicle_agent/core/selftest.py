@@ -20,6 +20,9 @@ UNLOCKED = frozenset({"bolt_open", "door_open", "both_open"})
 LOCKED = frozenset({"locked"})
 DOOR_OPEN = frozenset({"door_open", "both_open"})
 OFF_LIMIT_S = 6.0  # an inhibit never lasts longer; the cut-off outside the computer is at 10 s
+# That cut-off empties as slowly as it fills. After an inhibit that lasted to its limit the next one waits as long, or
+# quick repetitions would fill it, and a fan that cannot be interrupted any more looks like a sense that is stuck.
+REST_S = OFF_LIMIT_S
 ON_LIMIT_S = 8.0
 BEACON_LIMIT_S = 3.0
 TONE_LIMIT_S = 1.5
@@ -50,24 +53,40 @@ def begin(trip: Trip, live: Live, at_s: float, settings: Settings) -> Mapping[st
         if item in live.tests:
             tests[item] = live.tests[item]
             continue
-        stage = "off" if item in _SENSE and trip.aboard == 0 else "on"
-        evidence: Mapping[str, object] = {"off": None} if item in _SENSE and stage == "on" else {}
-        tests[item] = Test("unlocked" if item.startswith("cell_lock_") else stage, at_s, None, evidence)
-    return tests
+        tests[item] = _first(item, at_s, is_occupied=trip.aboard != 0)
+    resting = {item: test for item, test in live.tests.items() if test.stage == "rest"}
+    return {**resting, **tests}
+
+
+def _first(item: str, at_s: float, *, is_occupied: bool) -> Test:
+    if item.startswith("cell_lock_"):
+        return Test("unlocked", at_s)
+    if item not in _SENSE:
+        return Test("on", at_s)
+    return Test("on", at_s, None, {"off": None}) if is_occupied else Test("off", at_s)
 
 
 def advance(trip: Trip, live: Live, at_s: float) -> tuple[Mapping[str, Test], list[Verdict]]:
-    """One scan further; a test whose row no longer runs is dropped."""
+    """One scan further; a test whose row no longer runs is dropped, but for the rest after a long inhibit."""
     changed = dict(live.tests)
     verdicts: list[Verdict] = []
     for item, test in live.tests.items():
         row = trip.rows.get(item)
-        if row is None or row.status != "running":
+        is_running = row is not None and row.status == "running"
+        if test.stage == "rest":
+            if at_s - test.since_s >= REST_S:
+                del changed[item]
+                if is_running:
+                    changed[item] = _first(item, at_s, is_occupied=trip.aboard != 0)
+            continue
+        if not is_running:
             del changed[item]
             continue
         result = _step(item, test, live, at_s, is_occupied=trip.aboard > 0)
         if isinstance(result, Verdict):
             del changed[item]
+            if result.reason == "sense_stuck":
+                changed[item] = Test("rest", at_s)
             verdicts.append(result)
         elif result is not test:
             changed[item] = result

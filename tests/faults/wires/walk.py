@@ -22,6 +22,7 @@ SECURING = ("isolation", "escort_placed", "keys_with_commander", "commander_in_c
 SEEN_S = 0.4  # a lock is proven by 300 ms in each of its states
 PRESS_S = 0.25  # shorter taps in a row would look like chatter
 TAKE_BACK_S = 3.3
+RELEASED_S = 0.3  # pressed again at once a button would never have been let go
 CALM_S = 25.0  # ten seconds after chatter and five more until its alarm returns, and what the proofs take
 SETTLED_NS = 300_000_000  # a relay that just closed has 200 ms to be read back
 TRIP = {
@@ -188,6 +189,7 @@ class Walk:
             if counts["body"] <= counts["commander"]:
                 return
             self.press("body_count", TAKE_BACK_S)
+            hold(RELEASED_S)
         raise AssertionError(f"the body's count is not taken back: {self.look()['counts']}")
 
     def _securing(self) -> None:

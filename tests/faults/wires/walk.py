@@ -38,7 +38,7 @@ class Walk:
         self.rig = rig
         self._wire = rig.start()
         self._token = rig.session(self._wire)
-        self._wire.ask("commission", by="test")
+        until(lambda: self._wire.ask("commission", by="test")[0] == 200, "commissioned")
         self._journal = sqlite3.connect(f"file:{rig.state_dir / 'journal.db'}?mode=ro", uri=True)
 
     def close(self) -> None:
@@ -168,16 +168,16 @@ class Walk:
 
     def _aboard(self) -> None:
         self._open()
-        counts = self.look()["counts"]
-        if counts["commander"] == 0:
+        if self.look()["counts"]["commander"] == 0:
             self._take_back()
-            self.must("board_person", cell=1)
-            self.press("body_count")
-        elif counts["commander"] == 2:
+            while self.act("board_person", cell=1)[0] != 200:
+                self._open()  # a stall of this machine closes boarding as well
+        elif self.look()["counts"]["commander"] == 2:
             self.must("unboard_person", cell=2)
         counts = self.look()["counts"]
         if counts["body"] < counts["commander"]:
             self.press("body_count")
+            hold(RELEASED_S)
         self._take_back()
         self._until(lambda: self.look()["counts"]["body"] == self.look()["counts"]["commander"] == 1, "one is aboard")
         self._open()

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.bench.gate import measure_cut, measure_dead
+from tests.bench.gate import measure_cut, measure_dead, measure_stalled
 from tests.bench.idle import measure_idle, measure_start
 from tests.bench.position import measure
 from tests.bench.table import Row, load, show
@@ -17,6 +17,7 @@ FIGURES: dict[str, Callable[[int | None], list[Row]]] = {
     "dead": measure_dead,
     "idle": measure_idle,
     "position": measure,
+    "stalled": measure_stalled,
     "start": measure_start,
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ class Row:
     is_met: bool | None  # None: shown for orientation, nothing is promised
     peer: str = ""
     ratio: float | None = None
+    detail: str = ""  # shown below the table
 
 
 def share(values: Sequence[float], part: float) -> float:
@@ -47,7 +50,20 @@ def show(rows: Sequence[Row]) -> str:
     ]
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
     rule = tuple("-" * width for width in widths)
-    return "\n".join(
+    table = "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
         for line in (head, rule, *lines)
     )
+    return "\n\n".join((table, *(row.detail for row in rows if row.detail)))
+
+
+def histogram(title: str, values: Sequence[float], step: float, unit: str) -> str:
+    """A bar for each step from the least to the greatest value, as text; the longest bar has 60 marks."""
+    counts = Counter(int(value // step) for value in values)
+    highest = max(counts.values())
+    lines = [
+        f"{place * step:6.0f} to {(place + 1) * step:3.0f} {unit} {counts[place]:5d} "
+        f"{'#' * math.ceil(60 * counts[place] / highest)}"
+        for place in range(min(counts), max(counts) + 1)
+    ]
+    return "\n".join((title, *(line.rstrip() for line in lines)))

@@ -43,6 +43,11 @@ def cpu_s(pid: int) -> float:
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def waited_for_core_s(task: int) -> float:
+    """For how long a thread has been ready to run while others had the cores."""
+    return int(Path(f"/proc/{task}/schedstat").read_text().split()[1]) / 1e9
+
+
 def pss_mib(pid: int) -> float:
     """Memory of a process, shared pages divided by their users."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

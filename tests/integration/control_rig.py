@@ -22,6 +22,10 @@ from simulators.stack.variants import VARIANTS, Variant
 
 PIN = "2468"
 TWO_CELLS = replace(VARIANTS["two_cells"], lockout_s=300.0)
+CONTROL = (
+    "import sys; from pathlib import Path; from vehicle_agent.control.run import main; "
+    "raise SystemExit(main(Path(sys.argv[1])))"
+)
 Json = dict[str, Any]
 
 
@@ -103,6 +107,7 @@ class ControlRig:
     bench_url: str = ""
     places: Places = field(init=False)
     environment: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-c", CONTROL)  # what the interpreter runs; it gets the configuration's directory
     _bench: subprocess.Popen[str] | None = None
     _control: subprocess.Popen[bytes] | None = None
     _wires: list[Wire] = field(default_factory=list)
@@ -139,20 +144,18 @@ class ControlRig:
 
     def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         """One more control, without waiting for it."""
-        code = "import sys; from pathlib import Path; from vehicle_agent.control.run import main; "
-        code += "raise SystemExit(main(Path(sys.argv[1])))"
         bench = {"GPIOZERO_PIN_FACTORY": "bench", "STV_BENCH_DIR": str(self.places.bench)}
         with (self.places.logs / "control.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *arguments, "-c", code, str(self.places.config)],
+                [sys.executable, *arguments, *self.program, str(self.places.config)],
                 env={**os.environ, **bench, **self.environment},
                 stderr=log,
             )
 
-    def start(self) -> Wire:
+    def start(self, within_s: float = 10.0) -> Wire:
         """Start control and connect; returns when it serves."""
         self._control = self.spawn()
-        return self.connect(within_s=10.0)
+        return self.connect(within_s)
 
     def connect(self, within_s: float = 5.0) -> Wire:
         wire = until(self._try_connect, f"control serves; its log: {self.log[-2000:]}", within_s)

@@ -12,80 +12,18 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.control_rig import ControlRig, Json, Wire, control_rig, trip, until
+from tests.integration.commander import Commander, relay
+from tests.integration.control_rig import ControlRig, control_rig, trip, until
 from vehicle_agent.journal_cli import verify
-
-ATTESTED = ("body_condition", "seats_fixed", "objects_removed", "intercom_speech", "at_door")
-ACCEPTANCE = ("papers", "fit", "pregnant_certificate", "food_clothing", "infection")
 
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[ControlRig]:
     with control_rig(tmp_path) as made:
         yield made
-
-
-class Commander:
-    """The escort commander at the screen: looks, then acts on what he saw."""
-
-    def __init__(self, rig: ControlRig, wire: Wire) -> None:
-        self.rig, self.wire = rig, wire
-        self.token = rig.session(wire)
-
-    def look(self) -> Json:
-        return self.wire.ask("snapshot")[1]
-
-    def act(self, name: str, **arguments: Any) -> tuple[int, Json]:
-        """One command; looked at again and repeated when something moved in between."""
-        for _ in range(20):
-            answer = self.wire.ask(
-                "command", name=name, session=self.token, body={"rev": self.look()["rev"], **arguments}
-            )
-            if answer[0] != 409 or answer[1]["refusals"][0]["code"] != "stale_view":
-                return answer
-        raise AssertionError(f"{name}: the view never stands still")
-
-    def do(self, name: str, **arguments: Any) -> int:
-        """One command that must be accepted; its journal row."""
-        status, body = self.act(name, **arguments)
-        assert status == 200, (name, body)
-        return int(body["seq"])
-
-    def refusals(self) -> set[str]:
-        return {refusal["code"] for refusal in self.look()["boarding"]["refusals"]}
-
-    def prepare(self) -> None:
-        """Everything of Rule 15 proven, and the driver's report."""
-        self.wire.ask("commission", by="test")
-        self.do("open_trip", **{key: value for key, value in trip(0).items() if key != "rev"})
-        self.do("start_tests")
-        for cell in ("cell_1", "cell_2"):
-            self.rig.set_wire(cell, "both_open")
-        until(lambda: has_stood_for(self.rig, "cell_2", 0.4), "unlocked for longer than the 300 ms of a proof")
-        for cell in ("cell_1", "cell_2"):
-            self.rig.set_wire(cell, "auto")
-        for item in ATTESTED:
-            self.do("confirm", item=item)
-        self.do("confirm", item="documents", part="list")
-        for part in ACCEPTANCE:
-            self.do("confirm", item="acceptance", part=part)
-        until(lambda: self.refusals() <= {"driver_not_ready"}, f"all rows pass: {self.look()['boarding']}", 25.0)
-        self.rig.press("driver_ready")
-        until(lambda: not self.refusals(), "boarding is permitted")
-
-
-def has_stood_for(rig: ControlRig, wire: str, seconds: float) -> bool:
-    """Whether the wire has kept its level this long, by the bench's clock."""
-    since_ns = int(rig.bench("GET", "wires")["wires"][wire]["since_ns"])
-    return time.monotonic_ns() - since_ns >= seconds * 1e9
-
-
-def relay(rig: ControlRig) -> bool:
-    return bool(rig.bench("GET", "wires")["permit_relay"]["closed"])
 
 
 def test_H01_H06_H07_boarding_is_revoked_by_a_cut_a_hang_and_a_kill_and_never_resumes(rig: ControlRig) -> None:

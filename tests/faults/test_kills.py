@@ -1,0 +1,116 @@
+"""Control killed, hung, starved or without its disk: the relay opens by itself, and only people open boarding again.
+
+Several vehicles are harmed side by side, for most of the time each waits. A fault's kind and number are the seed of its
+moments; a failure names them.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+
+import pytest
+
+from tests.faults.kinds import KINDS
+from tests.faults.victim import Victim
+
+VEHICLES = 4
+# One hundred in all; what needs a whole new check afterwards is the dearest.
+EACH = {
+    "kill": 18,
+    "stop": 22,
+    "deadlock": 8,
+    "kill_in_test": 18,
+    "stop_in_test": 12,
+    "hog": 4,
+    "hang": 6,
+    "full": 6,
+    "unread": 6,
+}
+ALONE = ("hog", "unread")  # what takes the cores away from the others' measurement
+Tell = Callable[[str, int], None]
+
+
+@pytest.fixture(scope="module")
+def vehicles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Victim]]:
+    with ExitStack() as stack:
+        made = [
+            stack.enter_context(closing(Victim(tmp_path_factory.mktemp(f"vehicle_{number}"))))
+            for number in range(VEHICLES)
+        ]
+        for victim in made:
+            victim.start()
+        yield made
+
+
+def harm(vehicles: list[Victim], kind: str, count: int, tell: Tell) -> None:
+    """`count` faults of one kind, shared by the vehicles; every one is played, and the first that failed is raised."""
+    numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(count):
+        numbers.put(number)
+    figures_ms: list[float] = []
+    failed: list[tuple[int, Exception]] = []
+
+    def work(victim: Victim) -> None:
+        while not failed:
+            try:
+                number = numbers.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                figures_ms.append(KINDS[kind](victim, random.Random(f"{kind} {number}")))
+                victim.is_whole()
+            except Exception as error:
+                failed.append((number, error))
+                with suppress(Exception):
+                    victim.mend()
+
+    threads = [threading.Thread(target=work, args=(victim,)) for victim in vehicles]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        number, error = failed[0]
+        raise AssertionError(f"seed '{kind} {number}': {error}") from error
+    assert len(figures_ms) == count
+    tell("faults played on a running control", count)
+    tell(f"worst of {count} × {kind}, ms", round(max(figures_ms)))
+    print(f"{kind}: {count} faults, worst {max(figures_ms):.1f} ms")
+
+
+def cases(times: int) -> list[tuple[str, int]]:
+    return [(kind, count * times) for kind, count in EACH.items()]
+
+
+def among(vehicles: list[Victim], kind: str) -> list[Victim]:
+    return vehicles[:1] if kind in ALONE else vehicles
+
+
+@pytest.mark.parametrize(("kind", "count"), [case for case in cases(1) if not case[0].endswith("_in_test")])
+def test_H06_H07_boarding_ends_and_only_a_person_opens_it_again(
+    vehicles: list[Victim], tell: Tell, kind: str, count: int
+) -> None:
+    harm(among(vehicles, kind), kind, count, tell)
+
+
+@pytest.mark.parametrize(("kind", "count"), [case for case in cases(1) if case[0].endswith("_in_test")])
+def test_H37_fan_and_light_run_again_whatever_becomes_of_their_test(
+    vehicles: list[Victim], tell: Tell, kind: str, count: int
+) -> None:
+    harm(vehicles, kind, count, tell)
+
+
+@pytest.mark.campaign("kills")
+@pytest.mark.parametrize(("kind", "count"), cases(3))
+def test_H06_H07_H37_three_hundred_faults(vehicles: list[Victim], tell: Tell, kind: str, count: int) -> None:
+    harm(among(vehicles, kind), kind, count, tell)
+
+
+@pytest.mark.campaign("gate")
+@pytest.mark.parametrize(("kind", "count"), [(kind, max(count // 3, 2)) for kind, count in EACH.items()])
+def test_H06_H07_H37_some_of_the_faults(vehicles: list[Victim], tell: Tell, kind: str, count: int) -> None:
+    harm(among(vehicles, kind), kind, count, tell)

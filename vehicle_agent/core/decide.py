@@ -164,13 +164,14 @@ def _automatic(fold: _Fold, before: Live, readings: Readings) -> None:
     _advance_tests(fold)
     fold.add(*sensed_rows(fold.scene(), before))
     _revoke(fold)
-    if fold.live.equipment is not before.equipment:
-        fold.add(*_equipment_changes(fold.live, before))
+    changes = _equipment_changes(fold.live, before) if fold.live.equipment is not before.equipment else []
+    fold.add(*changes)
     at_utc, left = notices.better_departure(fold.trip, fold.now), fold.trip.departure
     if at_utc is not None and left is not None:
         told = notices.owed(fold.trip, "correction", fold.now, fold.settings, at_utc=at_utc, where=left.position)
         fold.add(*told)
-    if fold.now.mono_s - fold.live.alarms_at_s >= alarms.EVERY_S:
+    # A relay that is closed unbidden has used up its 300 ms when it is found: the horn does not wait for the next turn.
+    if changes or fold.now.mono_s - fold.live.alarms_at_s >= alarms.EVERY_S:
         watch = alarms.advance(fold.trip, fold.live, fold.now, readings.stuck, fold.settings)
         fold.add(*watch.events)
         fold.live = replace(

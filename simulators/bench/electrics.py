@@ -121,8 +121,8 @@ class Electrics:
             raise UnknownWireError(name)
         return (*(LOOP_WORDS if name in self._wiring.loops else CONTACT_WORDS), "auto")
 
-    def stick_output(self, name: str, word: str) -> None:
-        """Holds the far side of an output `on` or `off`; `auto`: it follows the agent.
+    def stick_output(self, name: str, word: str) -> int:
+        """Holds the far side of an output `on` or `off` from the moment that is returned; `auto`: it follows again.
 
         Raises UnknownWireError, or ValueError that says which words there are.
         """
@@ -131,19 +131,23 @@ class Electrics:
                 raise UnknownWireError(name)
             self._outputs[name].set_word = _word(name, word, STUCK)
             self._note_relay(self.relay.settle(self._drained_ns))
-            self._follow(name, max(self._clock_ns(), self.relay.since_ns))
+            at_ns = max(self._clock_ns(), self.relay.since_ns)
+            self._follow(name, at_ns)
             self._settle(self._clock_ns())
+            return at_ns
 
-    def stick_relay(self, word: str) -> None:
-        """Welds the permit relay's contact `closed`, or breaks its coil (`open`); `auto` repairs it.
+    def stick_relay(self, word: str) -> int:
+        """Welds the permit relay's contact `closed`, or breaks its coil (`open`), from the moment that is returned.
 
-        Raises ValueError that says which words there are.
+        `auto` repairs it. Raises ValueError that says which words there are.
         """
         with self._lock:
             closed = WELDED[_word("permit_relay", word, WELDED)]
             self._note_relay(self.relay.settle(self._drained_ns))
-            self._note_relay(self.relay.stick(closed, max(self._clock_ns(), self.relay.since_ns)))
+            at_ns = max(self._clock_ns(), self.relay.since_ns)
+            self._note_relay(self.relay.stick(closed, at_ns))
             self._settle(self._clock_ns())
+            return at_ns
 
     def hold(self, button: str, held: bool) -> None:
         """A finger on a panel button. A button whose wire was set by hand reads as it was set."""

@@ -82,17 +82,15 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
     @app.put("/api/v1/outputs/{name}")
     async def put_output(name: str, body: JsonObject) -> dict[str, Any]:
         try:
-            electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
+            at_ns = electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
         except UnknownWireError:
             raise HTTPException(404, f"no output {name!r}; there are {_names(electrics, 'output')}") from None
-        wire: dict[str, Any] = electrics.state()["wires"][name]
-        return wire
+        return {**electrics.state()["wires"][name], "at_ns": at_ns}
 
     @app.put("/api/v1/permit_relay")
     async def put_relay(body: JsonObject) -> dict[str, Any]:
-        electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
-        relay: dict[str, Any] = electrics.state()["permit_relay"]
-        return relay
+        at_ns = electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
+        return {**electrics.state()["permit_relay"], "at_ns": at_ns}
 
     @app.post("/api/v1/press/{button}")
     async def press(button: str, body: Annotated[dict[str, Any] | None, Body()] = None) -> dict[str, Any]:

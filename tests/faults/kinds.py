@@ -172,9 +172,11 @@ def unread(victim: Victim, random_: random.Random) -> float:
     with _deaf_clients(victim):
         wait_s(random_.uniform(0.2, 1.0))
         assert victim.is_relay_closed, "clients that do not read have closed boarding"
+        victim.mark()
         victim.rig.set_wire("body_door", "cut")
         cut_ns = victim.edge("body_door", "cut", began_ns, SLACK_S)
-        late_ms = _in_time(victim.relay_opened(cut_ns, SLACK_S), LOOP_MS)
+        late_ms = victim.relay_opened(cut_ns, SLACK_S)
+        _in_time(late_ms - victim.waited_ms(), LOOP_MS)  # other tests run beside this one
         until(lambda: not victim.snapshot()["boarding"]["open"], "boarding is closed", SLACK_S)
     victim.rig.set_wire("body_door", "auto")
     victim.stays_closed_to_all(cut_ns, counts)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench.vehicle import waited_for_core_s
 from tests.integration.commander import Commander
 from tests.integration.control_rig import ControlRig, Json, until
 from vehicle_agent.journal_cli import verify
@@ -37,6 +38,8 @@ class Victim:
         self._seen: list[Json] = []
         self._last = 0
         self._is_prepared = False
+        self.begin_ns = 0
+        self._begin_waited_s = 0.0
 
     def start(self) -> None:
         self.rig.start_bench()
@@ -55,17 +58,24 @@ class Victim:
             self._is_prepared = True
         if self.snapshot()["phase"] in ("no_trip", "closed"):
             self.commander.open_trip()
+        self.be_open()
+        if random_.random() < 0.5:
+            if self.snapshot()["counts"]["commander"] == 0:
+                self.board()
+            else:
+                self.commander.do("unboard_person", cell=1)
+
+    def board(self) -> None:
+        self.commander.do("board_person", cell=1)
+        self.rig.press("body_count", PRESS_S)
+        until(lambda: self.snapshot()["counts"]["body"] == 1, "the body escort's count")
+
+    def be_open(self) -> None:
+        """Boarding is open and the relay closed; nobody more or less aboard."""
         if not self.snapshot()["boarding"]["open"]:
             self.commander.prove()
             self.commander.do("open_boarding")
         until(lambda: self.snapshot()["boarding"]["energised"], "the relay closes")
-        if random_.random() < 0.5:
-            if self.snapshot()["counts"]["commander"] == 0:
-                self.commander.do("board_person", cell=1)
-                self.rig.press("body_count", PRESS_S)
-                until(lambda: self.snapshot()["counts"]["body"] == 1, "the body escort's count")
-            else:
-                self.commander.do("unboard_person", cell=1)
 
     def open_tests(self) -> None:
         """Nobody aboard, nothing proven, and fan and light are interrupted at this moment."""
@@ -78,14 +88,14 @@ class Victim:
             self.commander.do("cancel_trip", reason="again from the beginning")
         self.commander.open_trip()
         until(lambda: self._cut_off_charge_s("fan_inhibit") == 0.0, "the cut-off outside is armed", 2 * CUT_OFF_S)
-        until(lambda: self._works("ventilation") and self._works("lighting"), "fan and light work", 15.0)
+        until(lambda: self.works("ventilation") and self.works("lighting"), "fan and light work", 15.0)
         self.commander.do("start_tests")
         until(lambda: self.level("fan_inhibit"), "the fan is interrupted")
 
     def snapshot(self) -> Json:
         return self.commander.look()
 
-    def _works(self, name: str) -> bool:
+    def works(self, name: str) -> bool:
         return bool(self.snapshot()["equipment"][name]["status"] == "working")
 
     def _cut_off_charge_s(self, line: str) -> float:
@@ -117,6 +127,18 @@ class Victim:
         for wire in ("body_door", "alarm_button", "cell_1", "cell_2"):
             self.rig.set_wire(wire, "auto")
         self.restart()
+
+    def mark(self) -> int:
+        """Now; `waited_ms` counts from here."""
+        self.begin_ns, self._begin_waited_s = time.monotonic_ns(), waited_for_core_s(self.rig.pid)
+        return self.begin_ns
+
+    def waited_ms(self) -> float:
+        """For how long since the mark the scan was ready and had no core: the share of whatever else runs here."""
+        return (waited_for_core_s(self.rig.pid) - self._begin_waited_s) * 1e3
+
+    def alarms(self, code: str) -> list[Json]:
+        return [alarm for alarm in self.snapshot()["alarms"] if alarm["code"] == code]
 
     # What the bench saw.
 

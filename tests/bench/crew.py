@@ -68,17 +68,26 @@ class Crew:
         self._reported_s = time.monotonic()
 
     def open_boarding(self) -> None:
-        """Boarding is open and the relay has closed. A scan that came too late closes it again: then once more."""
+        """Boarding is open and the relay has closed.
+
+        On a machine that is too busy a scan comes too late and closes it again, or an equipment's supervision fails for a
+        moment and its row expires: then it is proven anew, and opened once more.
+        """
 
         def is_settled() -> bool:
             return self.is_energised or not self.is_open
 
         for _ in range(OPENED_AT_MOST):
+            if any(row["status"] != "passed" for row in self._rows()):
+                self.check()
             self._await_permission("driver_not_ready", "driver_report_outdated")
             if time.monotonic() - self._reported_s > REPORT_RENEWED_S:
                 self.report()
-            self._await_permission()
-            self.commander.must("open_boarding", {})
+            try:
+                self._await_permission()
+                self.commander.must("open_boarding", {})
+            except (NotMetError, TimeoutError):
+                continue
             until(is_settled, 5.0, "energised")
             if self.is_energised:
                 return

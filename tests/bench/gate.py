@@ -23,7 +23,7 @@ from simulators.stack.calls import call
 from simulators.stack.running import Stack
 from tests.bench.crew import Crew, pause
 from tests.bench.table import Row, histogram, load, share, spread
-from tests.bench.vehicle import pids, until, vehicle, waited_for_core_s
+from tests.bench.vehicle import as_unit_says, pids, until, vehicle, waited_for_core_s
 from tests.faults.slow_disk import hanging_disk
 
 REQUESTS_PER_S = 200
@@ -87,6 +87,7 @@ def _measure(figure: str, count: int, cut: Callable[[Stack, Crew, random.Random]
     cuts: list[Cut] = []
     random_ = random.Random(SEED)
     with vehicle("two_cells") as stack, contextlib.closing(Crew(stack)) as crew, _loaded(stack) as answered:
+        scheduling = as_unit_says(stack)
         crew.open_trip()
         crew.check()
         crew.open_boarding()
@@ -96,7 +97,8 @@ def _measure(figure: str, count: int, cut: Callable[[Stack, Crew, random.Random]
                 print(f"{len(cuts)} cuts, {load()}", file=sys.stderr, flush=True)
         rate = share(answered(), 0.5)
         closings = _closings(stack)
-    return _row(f"{figure}, display at {rate:.0f} requests/s", [one for one in cuts if not one.is_void], closings)
+    told = f"control {scheduling}; boarding was closed: {closings}; {load()}"
+    return _row(f"{figure}, display at {rate:.0f} requests/s", [one for one in cuts if not one.is_void], told)
 
 
 def _closings(stack: Stack) -> str:
@@ -134,11 +136,11 @@ def _mend(crew: Crew, wire: str) -> None:
     crew.open_boarding()
 
 
-def _row(figure: str, cuts: Sequence[Cut], closings: str) -> Row:
+def _row(figure: str, cuts: Sequence[Cut], told: str) -> Row:
     known_ms = [cut.late_ms for cut in cuts if cut.late_ms is not None]
     missed = len(cuts) - len(known_ms)
     slowest = sorted(cuts, key=lambda cut: cut.late_ms or float("inf"))[-SLOWEST:]
-    told = ", ".join(f"{cut.late_ms or float('inf'):.1f} ({cut.waited_ms:.1f})" for cut in slowest)
+    late = ", ".join(f"{cut.late_ms or float('inf'):.1f} ({cut.waited_ms:.1f})" for cut in slowest)
     return Row(
         figure,
         f"{spread(known_ms, 'ms')}, {missed} missed",
@@ -146,8 +148,7 @@ def _row(figure: str, cuts: Sequence[Cut], closings: str) -> Row:
         not missed and share(known_ms, 0.99) <= P99_REACH_MS and max(known_ms) <= MAX_REACH_MS,
         "two samples of the 20 ms scan: 20 to 45 ms",
         detail=histogram(f"{figure} (seed {SEED})", known_ms, STEP_MS, "ms")
-        + f"\nthe slowest, and in brackets for how long the scan had waited for a core: {told} ms"
-        + f"\nboarding was closed: {closings}",
+        + f"\nthe slowest, and in brackets for how long the scan had waited for a core: {late} ms\n{told}",
     )
 
 

@@ -6,15 +6,14 @@ moments; a failure names them.
 
 from __future__ import annotations
 
-import queue
 import random
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 
 import pytest
 
 from tests.faults.kinds import KINDS
+from tests.faults.side_by_side import side_by_side
 from tests.faults.victim import Victim
 
 VEHICLES = 4
@@ -47,36 +46,14 @@ def vehicles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Victim]]
 
 
 def harm(vehicles: list[Victim], kind: str, count: int, tell: Tell) -> None:
-    """`count` faults of one kind, shared by the vehicles; every one is played, and the first that failed is raised."""
-    numbers: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(count):
-        numbers.put(number)
-    figures_ms: list[float] = []
-    failed: list[tuple[int, Exception]] = []
+    """`count` faults of one kind, shared by the vehicles."""
 
-    def work(victim: Victim) -> None:
-        while not failed:
-            try:
-                number = numbers.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                figures_ms.append(KINDS[kind](victim, random.Random(f"{kind} {number}")))
-                victim.is_whole()
-            except Exception as error:
-                failed.append((number, error))
-                with suppress(Exception):
-                    victim.mend()
+    def play(victim: Victim, number: int) -> float:
+        figure_ms = KINDS[kind](victim, random.Random(f"{kind} {number}"))
+        victim.is_whole()
+        return figure_ms
 
-    threads = [threading.Thread(target=work, args=(victim,)) for victim in vehicles]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        number, error = failed[0]
-        raise AssertionError(f"seed '{kind} {number}': {error}") from error
-    assert len(figures_ms) == count
+    figures_ms = side_by_side(vehicles, count, play, kind)
     tell("faults played on a running control", count)
     tell(f"worst of {count} × {kind}, ms", round(max(figures_ms)))
     print(f"{kind}: {count} faults, worst {max(figures_ms):.1f} ms")

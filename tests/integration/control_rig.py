@@ -142,12 +142,12 @@ class ControlRig:
         assert self._bench.stdout is not None
         self.bench_url = json.loads(self._bench.stdout.readline())["url"]
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *arguments: str, config: Path | None = None) -> subprocess.Popen[bytes]:
         """One more control, without waiting for it."""
         bench = {"GPIOZERO_PIN_FACTORY": "bench", "STV_BENCH_DIR": str(self.places.bench)}
         with (self.places.logs / "control.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *arguments, *self.program, str(self.places.config)],
+                [sys.executable, *arguments, *self.program, str(config or self.places.config)],
                 env={**os.environ, **bench, **self.environment},
                 stderr=log,
             )
@@ -156,6 +156,10 @@ class ControlRig:
         """Start control and connect; returns when it serves."""
         self._control = self.spawn()
         return self.connect(within_s)
+
+    def adopt(self, process: subprocess.Popen[bytes]) -> None:
+        """This one of several that were spawned is the rig's control."""
+        self._control = process
 
     def connect(self, within_s: float = 5.0) -> Wire:
         wire = until(self._try_connect, f"control serves; its log: {self.log[-2000:]}", within_s)

@@ -70,8 +70,8 @@ class Crew:
     def open_boarding(self) -> None:
         """Boarding is open and the relay has closed.
 
-        On a machine that is too busy a scan comes too late and closes it again, or an equipment's supervision fails for a
-        moment and its row expires: then it is proven anew, and opened once more.
+        On a machine that is too busy a scan comes too late and closes it again, or an equipment's supervision fails for
+        a moment and its row expires: then it is proven anew, and opened once more.
         """
 
         def is_settled() -> bool:

@@ -18,13 +18,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from simulators.stack.calls import call
 from simulators.stack.running import Stack
 from tests.bench.crew import Crew, pause
 from tests.bench.table import Row, histogram, load, share, spread
-from tests.bench.vehicle import as_unit_says, pids, until, vehicle, waited_for_core_s
+from tests.bench.vehicle import pids, until, vehicle, waited_for_core_s
 from tests.faults.slow_disk import hanging_disk
+from tests.faults.unit_scheduling import schedule_as_unit
 
 REQUESTS_PER_S = 200
 SEED = 354
@@ -87,7 +89,8 @@ def _measure(figure: str, count: int, cut: Callable[[Stack, Crew, random.Random]
     cuts: list[Cut] = []
     random_ = random.Random(SEED)
     with vehicle("two_cells") as stack, contextlib.closing(Crew(stack)) as crew, _loaded(stack) as answered:
-        scheduling = as_unit_says(stack)
+        tasks = Path(f"/proc/{pids(stack)['control']}/task").iterdir()
+        scheduling = {schedule_as_unit(int(task.name)) for task in tasks}.pop()
         crew.open_trip()
         crew.check()
         crew.open_boarding()
@@ -97,7 +100,7 @@ def _measure(figure: str, count: int, cut: Callable[[Stack, Crew, random.Random]
                 print(f"{len(cuts)} cuts, {load()}", file=sys.stderr, flush=True)
         rate = share(answered(), 0.5)
         closings = _closings(stack)
-    told = f"control {scheduling}; boarding was closed: {closings}; {load()}"
+    told = f"scheduling of control: {scheduling}; boarding was closed: {closings}; {load()}"
     return _row(f"{figure}, display at {rate:.0f} requests/s", [one for one in cuts if not one.is_void], told)
 
 

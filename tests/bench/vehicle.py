@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import json
-import os
 import shutil
 import socket
 import time
@@ -18,7 +16,6 @@ from simulators.stack.running import AGENT, Stack
 from simulators.stack.variants import VARIANTS
 
 POLL_S = 0.01
-UNIT = Path(__file__).resolve().parents[2] / "systemd" / "vehicle-agent-control.service"
 
 
 @contextlib.contextmanager
@@ -44,21 +41,6 @@ def pids(stack: Stack) -> dict[str, int]:
 def cpu_s(pid: int) -> float:
     """Processor time of all threads of a process, to the nanosecond; the ticks of `stat` are too coarse."""
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
-
-
-def as_unit_says(stack: Stack) -> str:
-    """Give control the scheduling of its systemd unit, which no demo has; what it is now, in words."""
-    unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.read_string(UNIT.read_text(encoding="utf-8"))
-    if unit["Service"]["CPUSchedulingPolicy"] != "rr":
-        raise ValueError(f"{UNIT.name}: only the policy rr is known here")
-    priority = int(unit["Service"]["CPUSchedulingPriority"])
-    try:
-        for task in Path(f"/proc/{pids(stack)['control']}/task").iterdir():
-            os.sched_setscheduler(int(task.name), os.SCHED_RR, os.sched_param(priority))
-    except PermissionError:
-        return "ordinary scheduling, for want of rights"
-    return f"scheduled as in its unit, rr {priority}"
 
 
 def waited_for_core_s(task: int) -> float:

@@ -1,6 +1,7 @@
 """Control that can be made to hang: SIGUSR1 locks its scan thread for ever, SIGUSR2 its whole interpreter.
 
-`python -m tests.faults.hanging_control CONFIG`: everything else is the real thing, started as `vehicle-agent run` does.
+`python -m tests.faults.hanging_control SCHEDULING CONFIG`: everything else is the real thing, started as `vehicle-agent
+run` does. SCHEDULING is `unit` (as systemd starts it, where we have the right) or `ordinary`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.faults.unit_scheduling import schedule_as_unit
 from vehicle_agent.control.run import main
 
 
@@ -30,4 +32,6 @@ def _hold_interpreter(*_: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, _lock_twice)
     signal.signal(signal.SIGUSR2, _hold_interpreter)
-    raise SystemExit(main(Path(sys.argv[1])))
+    if sys.argv[1] == "unit":
+        schedule_as_unit()
+    raise SystemExit(main(Path(sys.argv[2])))

@@ -16,7 +16,7 @@ from tests.faults.kinds import KINDS
 from tests.faults.side_by_side import side_by_side
 from tests.faults.victim import Victim
 
-VEHICLES = 4
+SCHEDULINGS = ("ordinary", "unit", "unit", "unit")  # the first has no help against what takes the cores away
 # One hundred in all; what needs a whole new check afterwards is the dearest.
 EACH = {
     "kill": 18,
@@ -37,8 +37,8 @@ Tell = Callable[[str, int], None]
 def vehicles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Victim]]:
     with ExitStack() as stack:
         made = [
-            stack.enter_context(closing(Victim(tmp_path_factory.mktemp(f"vehicle_{number}"))))
-            for number in range(VEHICLES)
+            stack.enter_context(closing(Victim(tmp_path_factory.mktemp(f"vehicle_{number}"), scheduling)))
+            for number, scheduling in enumerate(SCHEDULINGS)
         ]
         for victim in made:
             victim.start()

@@ -28,9 +28,10 @@ CUT_OFF_S = 10.0  # hw/README.md: charged while the line is high, discharged as 
 class Victim:
     """Belongs to one thread."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, scheduling: str = "unit") -> None:
+        """`scheduling` of control: `unit`, as in a vehicle, or `ordinary`, as anybody may start it."""
         self.rig = ControlRig(root)
-        self.rig.program = ("-m", "tests.faults.hanging_control")
+        self.rig.program = ("-m", "tests.faults.hanging_control", scheduling)
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # where systemd would listen
         self.manager.bind(str(root / "notify"))
         self.manager.setblocking(False)

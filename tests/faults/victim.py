@@ -6,10 +6,12 @@ All times are the bench's CLOCK_MONOTONIC in nanoseconds, which is also this pro
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
 import socket
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -191,6 +193,13 @@ class Victim:
         until(lambda: self.level("airflow") == self.level("light_sense") == "closed", "fan and light run", 10.0)
         found = verify(self.rig.state_dir / "journal.db")
         assert found.problem is None, found.problem
+
+    def why_closed(self) -> Json | None:
+        """What the journal says of the newest end of an open boarding."""
+        with contextlib.closing(sqlite3.connect(self.rig.state_dir / "journal.db")) as journal:
+            sql = "SELECT data FROM events WHERE type = 'boarding_closed' ORDER BY seq DESC LIMIT 1"
+            found = journal.execute(sql).fetchone()
+        return None if found is None else json.loads(found[0])
 
     def watchdog_words(self) -> int:
         """How often control told systemd that it lives, since the last call."""

@@ -1,7 +1,8 @@
 """What the whole suite shares: long campaigns stay out of ordinary runs, hazards are traced to tests, counts are told.
 
 A test of a campaign is marked `@pytest.mark.campaign("gate")` and runs with `tests/check --full gate` only. A test that
-proves something about a hazard carries its number in its name (`test_H21_…`); the run ends with a table of them.
+proves something about a hazard carries its number in its name (`test_H21_…`); the run ends with a table of them. With
+`--record PART`, as `tests/check` calls it, that table names every test, and the results are kept for the page.
 A test that counts what it tried says so with `tell("vectors", 1594323)`; the run ends with the sums, name by name.
 Tests of files that use a helper which starts processes are `slow`: `tests/check --quick` leaves them out.
 """
@@ -9,18 +10,23 @@ Tests of files that use a helper which starts processes are `slow`: `tests/check
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.rules.ledger import read_ledger
+from tests.rules.results import Recorder, test_of
+
 _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 # Brokers, benches, controls and browsers: a second or more for each test.
 _PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
-_results: dict[str, Counter[str]] = defaultdict(Counter)
+_recorder = Recorder()
+_began_s = time.monotonic()
+_hazards: dict[str, set[str]] = {}
 _COUNTED = "counted"  # the user property that carries a count; those reach the main process from its workers too
-_counts: Counter[str] = Counter()
 
 
 @pytest.fixture
@@ -36,6 +42,7 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("campaigns")
     group.addoption("--campaign", metavar="PART", help="run only the tests of this long campaign")
+    group.addoption("--record", metavar="PART", help="keep the results of this whole run for the page")
     group.addoption("--campaigns", action="store_true", help="print the campaigns that exist, one a line, and stop")
 
 
@@ -92,27 +99,45 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.outcome != "passed":
+        _recorder.add(report.nodeid, report.outcome)
         for number in set(_HAZARD.findall(report.nodeid)):
-            _results[f"H{number}"][report.outcome] += 1
+            _hazards.setdefault(f"H{number}", set()).add(test_of(report.nodeid))
     if report.when == "teardown":  # the last report of a test has all that it told
         counted: list[Any] = [value for key, value in report.user_properties if key == _COUNTED]
         for name, count in counted:
-            _counts[name] += count
+            _recorder.counts[name] += count
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     if config.getoption("--campaigns"):
         for part in config.stash.get(_CAMPAIGNS, []):
             terminalreporter.line(part)
         return
-    if _counts:
+    if _recorder.counts:
         terminalreporter.section("counts")
-        for name, count in sorted(_counts.items()):
+        for name, count in sorted(_recorder.counts.items()):
             terminalreporter.line(f"{name}: {count:,}")
-    if not _results:
-        return
-    terminalreporter.section("hazards")
-    for hazard, outcomes in sorted(_results.items()):
-        terminalreporter.line(
-            f"{hazard}  " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-        )
+    part = config.getoption("--record")
+    if part is not None and exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+    ):  # not one that was stopped
+        _recorder.write(part, time.monotonic() - _began_s)
+    if _hazards:
+        terminalreporter.section("hazards")
+        for line in _trace(with_tests=part is not None):
+            terminalreporter.line(line)
+
+
+def _trace(*, with_tests: bool) -> Iterator[str]:
+    """Hazard, tests, result."""
+    promised = {hazard.id: hazard.hazard["en"] for hazard in read_ledger().hazards}
+    for hazard, tests in sorted(_hazards.items()):
+        whole = _told(sum((_recorder.tests[test] for test in tests), Counter()))
+        yield f"{hazard}  {whole}  {promised.get(hazard, '')}"
+        if with_tests:
+            yield from (f"     {test}: {_told(_recorder.tests[test])}" for test in sorted(tests))
+
+
+def _told(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))

@@ -247,7 +247,7 @@ def test_notices_that_are_not_owed_are_404(wire: Wire) -> None:
     assert wire.ask("receipt", notice="no-such", unit="astana-mp", **receipt)[0] == 404
 
 
-def test_commissioning_tells_what_was_never_exercised(rig: ControlRig, wire: Wire) -> None:
+def test_H34_commissioning_tells_what_was_never_exercised(rig: ControlRig, wire: Wire) -> None:
     rig.press("driver_stop")
     status, body = wire.ask("commission", by="technician")
     assert status == 200

@@ -12,11 +12,12 @@ import platform
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.rules.trace import all_tests
 from tests.tidy.source_tree import PRODUCTION, ROOT, files
 
 KEPT = Path(__file__).with_name("results.json")
@@ -93,11 +94,14 @@ def read_kept() -> dict[str, Run]:
 
 
 def keep_fresh() -> list[str]:
-    """Take over what the last runs here recorded; the parts that were."""
+    """Take over what the last runs here recorded and drop tests that are gone; the parts that were recorded."""
     runs = read_kept()
     fresh = sorted(FRESH.glob("*.json"))
     for path in fresh:
         runs |= _read(path)
+    known = all_tests()
+    for part, run in runs.items():
+        runs[part] = replace(run, tests={test: run.tests[test] for test in run.tests if test in known})
     _write(KEPT, dict(sorted(runs.items(), key=lambda item: (item[0] != ALL, item[0]))))
     return [path.stem for path in fresh]
 

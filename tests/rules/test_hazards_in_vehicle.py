@@ -171,3 +171,20 @@ def test_H41_movement_closes_boarding_whoever_is_aboard(commander: int, body: in
     w.contacts["handbrake"] = True
     w.run(3.0)
     assert not w.out["permit_enable"]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("handbrake", [False, None])
+@pytest.mark.parametrize("mode", [1, 2, 3])
+@pytest.mark.parametrize("speed_mps", [0.0, 1.9, 2.5, 60.0])
+def test_H23_no_fix_stands_in_for_the_handbrake(
+    speed_mps: float, mode: int, handbrake: bool | None, trusted: bool
+) -> None:
+    """Everything is proven and reported, the handbrake is not seen applied: whatever a receiver says, nobody boards."""
+    w = _cached("to_ready")
+    w.contacts["handbrake"] = handbrake
+    w.speed_mps, w.mode, w.trusted = speed_mps, mode, trusted
+    w.run(2.5)
+    refused = {r.code for r in w.do("open_boarding").refusals}
+    assert refused & {"vehicle_moving", "motion_unknown"}
+    assert not w.out["permit_enable"]

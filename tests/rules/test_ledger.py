@@ -128,6 +128,7 @@ def test_every_kept_result_is_of_a_test_that_exists() -> None:
             "simulators/scenarios/loop_faults.scn",
         ),
     ],
+    ids=["function", "case", "class", "scenario"],  # a hazard's number in a case's name would count as its test
 )
 def test_cases_are_counted_under_their_function_or_scenario(nodeid: str, entry: str) -> None:
     assert results.test_of(nodeid) == entry

@@ -123,6 +123,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         pytest.ExitCode.TESTS_FAILED,
     ):  # not one that was stopped
         _recorder.write(part, time.monotonic() - _began_s)
+        terminalreporter.line("Results kept for tests/rules/PROOF.md; `tests/check --page` writes it.")
     if _hazards:
         terminalreporter.section("hazards")
         for line in _trace(with_tests=part is not None):

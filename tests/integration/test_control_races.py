@@ -19,6 +19,7 @@ SIZES = [
     pytest.param(100, id="small"),
     pytest.param(2_000, id="large", marks=pytest.mark.campaign("gate")),
 ]
+MOVED_MAX = 20  # while the vehicle starts, receiver, station and pilot tone become known one after the other
 
 
 @pytest.mark.parametrize("races", SIZES)
@@ -30,12 +31,20 @@ def test_H27_of_two_threads_on_one_view_exactly_one_is_accepted_and_recorded_onc
         session = rig.session(wire)
         _open_trip(wire, session)
         screens = [rig.connect(), rig.connect()]
-        for number in range(races):
+        done, moved = 0, 0
+        while done < races:
             seen = wire.ask("snapshot")[1]["rev"]
-            answers = _race(screens, session, ("confirm", "withdraw")[number % 2], seen)
-            assert sorted(status for status, _ in answers) == [200, 409], (number, answers)
-            lost = next(body for status, body in answers if status == 409)
-            assert [reason["code"] for reason in lost["refusals"]] == ["stale_view"]
+            answers = _race(screens, session, ("confirm", "withdraw")[done % 2], seen)
+            lost = [body for status, body in answers if status == 409]
+            assert [[reason["code"] for reason in body["refusals"]] for body in lost] == [["stale_view"]] * len(lost)
+            if len(lost) == len(screens):
+                # Equipment came or went between the look and the race: a wire changed the view, and both see it.
+                assert wire.ask("snapshot")[1]["rev"] != seen, "nobody was accepted and nothing had changed"
+                moved += 1
+                assert moved <= MOVED_MAX + races // 100, f"the view moved in {moved} of {done} races"
+                continue
+            assert sorted(status for status, _ in answers) == [200, 409], (done, answers)
+            done += 1
         recorded = _recorded(rig)
     assert recorded == Counter(passed=(races + 1) // 2, pending=races // 2)
     tell("races of two screens", races)

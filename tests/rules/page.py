@@ -24,6 +24,7 @@ STATUS_WORDS = {
     "exempt": "қолданылмайды (?) · не относится · exempt",
     "open": "**ашық (?) · не сделано · open**",
 }
+LONG = 6  # tests: longer lists begin with their sum
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -150,8 +151,12 @@ def _both(words: Mapping[str, str]) -> str:
     return _cell([words[language] for language in LANGUAGES if language in words])
 
 
-def _tests(tests: Iterable[str], last: Mapping[str, Counter[str]]) -> str:
-    return _cell([f"`{test.removeprefix('tests/')}` {_outcome(last.get(test, Counter()))}" for test in tests]) or "–"
+def _tests(tests: Sequence[str], last: Mapping[str, Counter[str]]) -> str:
+    lines = [f"`{test.removeprefix('tests/')}` {_outcome(last.get(test, Counter()))}" for test in tests]
+    if len(tests) > LONG:
+        whole = sum((last.get(test, Counter()) for test in tests), Counter())
+        lines.insert(0, f"**{len(tests)} tests: {_outcome(whole)}**")
+    return _cell(lines) or "–"
 
 
 def _outcome(outcomes: Counter[str]) -> str:

@@ -1,0 +1,42 @@
+"""The mark of enhanced supervision is on the cells' tiles where people are put in and let out (Rule 12.2, H40)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.display_page import Cab, cab
+from tests.browser.display_scenes import scene
+from vehicle_agent import texts
+
+MARKED = [1, 5]  # as the scenes have it
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def screen(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cab]:
+    with cab(browser, tmp_path_factory.mktemp("supervision"), is_fast=True) as made:
+        yield made
+
+
+@pytest.mark.parametrize("phase", ["boarding", "unloading"])
+def test_R12_H40_the_cells_that_need_supervision_are_marked_and_no_other(screen: Cab, phase: str) -> None:
+    shown = scene(phase)
+    for cell in shown["trip"]["cells"]:
+        cell["planned"] = cell["seated"] = 1  # a cell without anybody has no tile
+    assert [cell["cell"] for cell in shown["trip"]["cells"] if cell["supervision"]] == MARKED
+    screen.show(shown)
+    tiles = screen.page.locator(".cell")
+    names = [tiles.nth(number).locator("b").first.inner_text() for number in range(tiles.count())]
+    assert [texts.get("ru", "display.cell", n=n) for n in range(1, 7)] == names
+    marked = [number + 1 for number in range(tiles.count()) if tiles.nth(number).locator(".supervision").is_visible()]
+    assert marked == MARKED

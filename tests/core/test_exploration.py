@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -172,12 +173,17 @@ def test_the_normal_form_with_a_broken_sensor_loses_nothing(nobody_boards: Graph
     reach_again(nobody_boards, seed)
 
 
-FAULTS_OF_ONE_CELL = tuple(fault for fault in FAULTS if fault != "cell_2_short")
+ONE_CELLS_FAULTS = tuple(fault for fault in FAULTS if fault != "cell_2_short")
 LARGE = (
-    Instance("one cell, every fault, one at a time", (1,), FAULTS_OF_ONE_CELL, 1, ("both_open",), counts_beyond=0),
-    Instance("two cells, three persons", (1, 2), ("cell_2_short",), 1, asks_freely=False),
-    Instance("two faults at a time, nobody boards", (1,), FAULTS_OF_ONE_CELL, 2, left_out=NOBODY_BOARDS.left_out),
-    Instance("never commissioned", (1,), (), 0, is_commissioned=False, asks_freely=False),
+    Instance("never commissioned", (1,), (), 0, (), False, asks_freely=False, left_out=ONE_CELL.left_out),
+    replace(NOBODY_BOARDS, name="up to boarding with every fault", faults=ONE_CELLS_FAULTS),
+    replace(
+        ONE_CELL,
+        name="a whole trip with what stops a permit",
+        faults=("dark", "cell_1_cut", "journal_lost", "disk_hangs", "readback_lost"),
+        at_a_time=1,
+    ),
+    replace(ONE_CELL, name="a whole trip with two cells", planned=(1, 1), doors=("both_open",)),
 )
 
 

@@ -95,6 +95,7 @@ def _confirm(*items: str) -> tuple[Command, ...]:
 
 
 def _people(instance: Instance) -> list[Action]:
+    most = sum(instance.planned) + instance.counts_beyond
     rest = tuple(item for item in ATTESTED if item != "at_door")
     found = [
         orders("open_trip", Command("open_trip", instance.plan)),
@@ -122,7 +123,8 @@ def _people(instance: Instance) -> list[Action]:
             "press body_count",
             "press",
             (Press("body_count", 0.5),),
-            is_possible=lambda node: node.trip.body < sum(instance.planned) + instance.counts_beyond,
+            # In boarding it counts, and nobody counts on for ever; in unloading it says that the body is empty.
+            is_possible=lambda node: node.trip.phase != "boarding" or node.trip.body < most,
         ),
     ]
     in_cells = ("board_person", "unboard_person", "halt_out", "halt_in", "unload_person")

@@ -153,7 +153,7 @@ def advance(drive: Drive, action: Action) -> tuple[Answer, ...]:
         drive.settle(action.least)
         return ()
     answers, is_moving = drive.scan(*action.inputs)
-    if action.then is not None:
+    if action.then is not None and any(answer.events for answer in answers):
         advance(drive, action.then)
     elif is_moving:
         if "disk_hangs" in drive.wires.broken:

@@ -318,3 +318,14 @@ def test_H06_H07_a_hang_that_dropped_the_relay_needs_a_person_to_open_boarding_a
     assert [e.reason for e in w.happened(ev.BoardingClosed)] == ["scan_stopped"]
     assert {r.code for r in w.do("board_person", cell=1).refusals} == {"reopen_needed"}
     w.must("open_boarding")
+
+
+def test_a_stop_that_only_the_panel_saw_closes_boarding_and_takes_the_report_back() -> None:
+    """A legal press may be shorter than two scans; the panel looks more often than the level is sampled."""
+    w = World()
+    w.to_boarding()
+    assert w.out["permit_enable"]
+    w.press("driver_stop", 0.05)
+    assert not w.out["permit_enable"]
+    assert not w.trip.is_open
+    assert w.trip.report is None

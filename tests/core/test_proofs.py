@@ -327,3 +327,19 @@ def test_a_fan_that_was_in_fault_when_its_test_began_passes_only_once_it_is_work
     w.run(3.0)
     assert w.status("ventilation") == "passed"
     assert [e.status for e in w.happened(ev.RowChanged) if e.item == "ventilation"] == ["running", "passed"]
+
+
+def test_H11_the_orders_date_is_not_taken_from_a_clock_that_is_gone() -> None:
+    w = World()
+    w.to_ready()
+    assert w.status("order_valid") == "passed"
+    w.source, w.uncertainty_s = "none", None
+    w.scan()
+    assert w.status("order_valid") == "pending"
+    assert ("item_not_proven", "order_valid") in w.codes()
+    w.must("confirm", item="order_valid")
+    w.scan()
+    assert w.status("order_valid") == "passed", "the commander's own word needs no clock"
+    w.restart(same_boot=False)
+    w.scan()
+    assert w.status("order_valid") == "passed", "what a person confirmed stays"

@@ -150,11 +150,10 @@ def _refusals(w: Witness, shown: dict[str, Any]) -> None:
 
 
 def _permit(w: Witness, shown: dict[str, Any]) -> None:
-    """The output: open and permitted now, and open in what lies on the disk."""
-    durable = w.durable_reading()
-    is_open = w.reading.is_open() and not shown["boarding"]["refusals"]
-    right = {is_open and durable}
+    """The output: open and permitted now, and this very opening lies on the disk: granting waits for its row."""
     opened = w.history.last("open_boarding")
+    is_open = w.reading.is_open() and not shown["boarding"]["refusals"]
+    right = {is_open and opened < w.history.kept}
     if is_open and w.history.at_s - w.history.facts[opened].at_s < 0.05:
         right = {True, False}  # the output follows the disk by a scan
     if w.history.at_s - w.disk_turned_s < 0.05:

@@ -50,13 +50,6 @@ class History:
         del self.facts[self.kept :]
         self.places = {what: [i for i in found if i < self.kept] for what, found in self.places.items()}
 
-    def saved(self) -> History:
-        """The facts as they lie on the disk."""
-        on_disk = History()
-        on_disk.facts, on_disk.places, on_disk.kept = self.facts[:], dict(self.places), self.kept
-        on_disk.forget_unsaved()
-        return on_disk
-
     # looking back
 
     def last(self, *whats: str, when: Callable[[Fact], bool] = lambda fact: True) -> int:

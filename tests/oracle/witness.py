@@ -250,9 +250,3 @@ class Witness(World):
 
     def permit_slots(self) -> list[boarding.Slot]:
         return boarding.against(self.reading)
-
-    def durable_reading(self) -> bool:
-        """Is boarding open in what lies on the disk?"""
-        if self.history.kept >= len(self.history.facts):
-            return self.reading.is_open()
-        return Reading(self.history.saved(), self.settings.cells, VALID_S, REPORT_S).is_open()

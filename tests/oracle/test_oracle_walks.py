@@ -17,8 +17,8 @@ from tests.oracle.tally import Tally
 Tell = Callable[[str, int], None]
 SEED = "ORACLE_SEED"  # environment variable: replays a campaign
 EITHER_MAX = 0.04  # share of the comparisons that may have more than one right answer; measured 1.2 to 2 %
-WALKS, STEPS = 45, 25  # about 20 s of one core
-WALKS_LONG, STEPS_LONG = 800, 30  # about 4 minutes
+WALKS, STEPS = 40, 25  # about 15 s of one core
+WALKS_LONG, STEPS_LONG = 500, 30  # about 3 minutes
 HISTORIES, HISTORIES_LONG = 8, 500
 DEEP = ("boarding", "securing", "secured", "under_way", "arrived", "unloading", "closed")
 

@@ -243,7 +243,7 @@ def recorded(number: int, tally: Tally) -> Witness:
         destination_place="court",
     )
     w.do("open_trip", **first)
-    for _ in range(rng.randrange(12, 22)):
+    for _ in range(rng.randrange(9, 17)):
         _slip(rng, w) if rng.random() < 0.35 else crew.go_on(w)
         if rng.random() < 0.2:
             crew.repair(w)

@@ -41,9 +41,9 @@ def verdict(reading: Reading, name: str, args: dict[str, Any]) -> Verdict:
     phase = reading.phase()
     if phase not in rule.where:
         return no("no_trip", "wrong_phase", because=f"{name} is for {rule.where}, this is {phase} ({rule.cites})")
-    if "cell" in args and args["cell"] not in reading.cells:
-        return no("unknown_item", because="the vehicle has no such cell")
     answers = [CONDITIONS[need](reading, args) for need in rule.needs]
+    if "cell" in args and args["cell"] not in reading.cells:
+        answers.append(no("unknown_item", because="the vehicle has no such cell"))
     against = [answer for answer in answers if answer.is_lawful is False]
     if against:
         codes = frozenset(code for answer in against for code in answer.codes)

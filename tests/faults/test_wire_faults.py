@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import defaultdict
@@ -13,13 +14,27 @@ import pytest
 
 from simulators.stack.variants import INPUTS
 from tests.faults.wires.cases import PHASES, TABLE, Case, part, read
-from tests.faults.wires.play import Play
+from tests.faults.wires.play import Play, StalledError
 from tests.faults.wires.walk import walking
 
 Tell = Callable[[str, int], None]
 WIRES = ("cell_1", "cell_2", "body_door", *INPUTS)
 SORTS = {"open", "cut", "short", "supply", "bridge", "chatter", "stuck", "leak"}
 SIDE_BY_SIDE = 6  # vehicles on two cores: each is idle five sixths of its time
+
+
+# A case that failed while the machine was too busy for the scan proves nothing and is played again; how late a scan may
+# be on a machine of its own is measured in tests/bench.
+ATTEMPTS = 3
+
+
+def run(one: Play) -> None:
+    """The case, again when the machine stalled in it."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(StalledError):
+            one.run()
+            return
+    one.run()
 
 
 def play(root: Path, cases: tuple[Case, ...]) -> tuple[list[str], list[float]]:
@@ -32,7 +47,7 @@ def play(root: Path, cases: tuple[Case, ...]) -> tuple[list[str], list[float]]:
             began_s = time.monotonic()
             one = Play(walk, case)
             try:
-                one.run()
+                run(one)
             except AssertionError as error:
                 problems.append(str(error) if case.name in str(error) else f"before {case.name}: {error}")
             if one.lateness_s is not None:

@@ -18,6 +18,10 @@ UNRELATED = frozenset({"notice_unconfirmed", "gnss_lost"})
 ROUTE = {"mode": "route", "waypoints": [[43.238949, 76.889709], [43.30, 76.889709]], "speed_mps": 15.0}
 
 
+class StalledError(AssertionError):
+    """It failed while control left scans out: nothing is known of the case."""
+
+
 class Play:
     """One case; `lateness_s` is how long `permit_enable` took to fall, where it did."""
 
@@ -31,8 +35,17 @@ class Play:
         self.lateness_s: float | None = None
 
     def run(self) -> None:
-        """Raises AssertionError that names the case and the step."""
-        self._walk.arrange(self._case.phase)
+        """Raises AssertionError that names the case and the step; StalledError when the machine itself was late in it."""
+        left_out = self._walk.scans_left_out()
+        try:
+            self._walk.arrange(self._case.phase)
+            self._play()
+        except AssertionError as error:
+            if self._walk.scans_left_out() > left_out:
+                raise StalledError(str(error)) from None
+            raise
+
+    def _play(self) -> None:
         if any(step.seen[0] == "alarm" for step in self._case.steps):
             self._walk.await_quiet()  # an alarm that is still there could not be raised
         self._old = self._shown_alarms()

@@ -24,6 +24,7 @@ PRESS_S = 0.25  # shorter taps in a row would look like chatter
 TAKE_BACK_S = 3.3
 RELEASED_S = 0.3  # pressed again at once a button would never have been let go
 CALM_S = 25.0  # ten seconds after chatter and five more until its alarm returns, and what the proofs take
+START_S = 60.0  # several vehicles start at once
 SETTLED_NS = 300_000_000  # a relay that just closed has 200 ms to be read back
 TRIP = {
     **{name: value for name, value in trip(0).items() if name != "rev"},
@@ -36,7 +37,7 @@ class Walk:
 
     def __init__(self, rig: ControlRig) -> None:
         self.rig = rig
-        self._wire = rig.start()
+        self._wire = rig.start(START_S)
         self._token = rig.session(self._wire)
         until(lambda: self._wire.ask("commission", by="test")[0] == 200, "commissioned")
         self._journal = sqlite3.connect(f"file:{rig.state_dir / 'journal.db'}?mode=ro", uri=True)
@@ -46,6 +47,10 @@ class Walk:
 
     def look(self) -> Json:
         return self._wire.ask("snapshot")[1]
+
+    def scans_left_out(self) -> int:
+        """Scans that control could not make in their time since it began: the machine was busy elsewhere."""
+        return int(self._wire.ask("health")[1]["scans_left_out"])
 
     def act(self, name: str, **arguments: Any) -> tuple[int, Json]:
         """One command; repeated when the view moved in between."""

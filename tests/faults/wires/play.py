@@ -35,7 +35,7 @@ class Play:
         self.lateness_s: float | None = None
 
     def run(self) -> None:
-        """Raises AssertionError that names the case and the step; StalledError when the machine itself was late in it."""
+        """Raises AssertionError that names the case and the step; StalledError when the machine was late."""
         left_out = self._walk.scans_left_out()
         try:
             self._walk.arrange(self._case.phase)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from simulators.bench.faults import KINDS
 from tests.faults.wires.cases import Case, Step
-from tests.faults.wires.walk import CELLS, PRESS_S, Walk, hold
-from tests.integration.control_rig import until
+from tests.faults.wires.walk import CELLS, PRESS_S, Walk
 
 READING_S = 0.4  # an answer that is read from outside comes this much later on a machine that is busy
 SAME_S = 0.5
@@ -52,7 +50,7 @@ class Play:
         fault, _, stands = self._case.fault.partition(" while ")
         if stands:
             self._set(self._case.wire, stands)
-            hold(0.3)
+            self._walk.hold(0.3)
         try:
             for number, step in enumerate(self._case.steps):
                 self._mark()
@@ -71,14 +69,14 @@ class Play:
         self._before = self._walk.refusals()
         self._row = self._walk.last_row()
         self._last = max((entry["n"] for entry in self._timeline(self._last)), default=self._last)
-        self._done_ns = time.monotonic_ns()
+        self._done_ns = self._walk.now_ns()
 
     def _timeline(self, after: int) -> list[dict[str, Any]]:
-        return list(self._walk.rig.bench("GET", f"timeline?after={after}"))
+        return list(self._walk.bench("GET", f"timeline?after={after}"))
 
     def _set(self, wire: str, word: str) -> None:
         self._touched.add(wire)
-        self._walk.rig.set_wire(wire, word)
+        self._walk.set_wire(wire, word)
 
     def _break(self, fault: str) -> None:
         kind, _, detail = fault.partition(" ")
@@ -90,7 +88,7 @@ class Play:
             body["ohms"] = float(detail)
         elif detail:
             body[{"bridge": "to", "chatter": "against"}[kind]] = detail
-        self._walk.rig.bench("PUT", f"wires/{self._case.wire}", {"fault": body})
+        self._walk.bench("PUT", f"wires/{self._case.wire}", {"fault": body})
 
     def _do(self, action: str) -> None:
         verb, *words = action.split()
@@ -105,11 +103,11 @@ class Play:
             case "suspend":
                 self._walk.must("suspend_boarding")
             case "drive":
-                self._walk.rig.bench("PUT", "gnss", ROUTE)
+                self._walk.bench("PUT", "gnss", ROUTE)
             case "recheck":
                 self._recheck()
             case "repair":
-                self._walk.rig.bench("PUT", f"wires/{self._case.wire}", {"fault": None})
+                self._walk.bench("PUT", f"wires/{self._case.wire}", {"fault": None})
             case "wait":
                 pass
             case _:
@@ -119,9 +117,9 @@ class Play:
         """A roll of the wheels expires every proof; then all tests at once."""
         walk = self._walk
         self._set("handbrake", "open")
-        until(lambda: ("vehicle_moving", None) in walk.refusals(), "rolling")
+        self._walk.until(lambda: ("vehicle_moving", None) in walk.refusals(), "rolling")
         self._set("handbrake", "auto")
-        until(lambda: ("vehicle_moving", None) not in walk.refusals(), "standing again")
+        self._walk.until(lambda: ("vehicle_moving", None) not in walk.refusals(), "standing again")
         walk.must("start_tests")
         walk.unlock_and_lock(*CELLS)
 
@@ -153,14 +151,14 @@ class Play:
 
     def _await(self, condition: Callable[[], bool], step: Step) -> None:
         try:
-            until(condition, " ".join(step.seen), step.within_s + READING_S)
+            self._walk.until(condition, " ".join(step.seen), step.within_s + READING_S)
         except AssertionError as error:
             raise AssertionError(
                 f"{error}; alarms {self._alarms()}, refusals {self._walk.refusals()}, closed for {self._reasons()}"
             ) from None
 
     def _see_nothing(self) -> None:
-        hold(SAME_S)
+        self._walk.hold(SAME_S)
         phase = self._case.phase
         alarms = {alarm for alarm in self._alarms() if alarm[0] not in OWN}
         assert not alarms, f"alarms {alarms}"
@@ -186,7 +184,7 @@ class Play:
             fallen[:] = [one["t_ns"] for one in entries if one["wire"] == "permit_enable" and one["level"] is False]
             return bool(fallen)
 
-        until(has_fallen, "permit_enable falls", step.within_s + 1.0)
+        self._walk.until(has_fallen, "permit_enable falls", step.within_s + 1.0)
         edges = [one["t_ns"] for one in self._timeline(self._last) if one["wire"] in self._touched]
         began_ns = min(edges, default=self._done_ns)
         late_s = (fallen[0] - began_ns) / 1e9
@@ -220,6 +218,6 @@ class Play:
 
     def _repair(self) -> None:
         for wire in self._touched:
-            self._walk.rig.bench("PUT", f"wires/{wire}", {"fault": None, "set": "auto"})
+            self._walk.bench("PUT", f"wires/{wire}", {"fault": None, "set": "auto"})
         if any(step.action == "drive" for step in self._case.steps):
-            self._walk.rig.bench("PUT", "gnss", {"mode": "parked"})
+            self._walk.bench("PUT", "gnss", {"mode": "parked"})

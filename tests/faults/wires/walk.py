@@ -33,17 +33,34 @@ TRIP = {
 
 
 class Walk:
-    """One vehicle and its commander."""
+    """One vehicle and its commander. What touches the vehicle is at the beginning; the rest is the trip."""
 
     def __init__(self, rig: ControlRig) -> None:
         self.rig = rig
         self._wire = rig.start(START_S)
         self._token = rig.session(self._wire)
-        until(lambda: self._wire.ask("commission", by="test")[0] == 200, "commissioned")
+        self.until(lambda: self._wire.ask("commission", by="test")[0] == 200, "commissioned")
         self._journal = sqlite3.connect(f"file:{rig.state_dir / 'journal.db'}?mode=ro", uri=True)
 
     def close(self) -> None:
         self._journal.close()
+
+    def bench(self, method: str, path: str, body: object = None) -> Any:
+        return self.rig.bench(method, path, body)
+
+    def until(self, condition: Callable[[], Any], what: str, within_s: float = 5.0) -> None:
+        """Wait for it. AssertionError says what did not come."""
+        until(condition, what, within_s)
+
+    def hold(self, span_s: float) -> None:
+        """Let the wires stay as they are."""
+        end_s = time.monotonic() + span_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(left_s)
+
+    def now_ns(self) -> int:
+        """The bench's own clock."""
+        return time.monotonic_ns()
 
     def look(self) -> Json:
         return self._wire.ask("snapshot")[1]
@@ -65,9 +82,6 @@ class Walk:
         status, body = self.act(name, **arguments)
         assert status == 200, (name, arguments, body)
 
-    def press(self, button: str, hold_s: float = PRESS_S) -> None:
-        self.rig.press(button, hold_s)
-
     def rows_after(self, seq: int) -> list[tuple[int, str, Json]]:
         """The journal's rows with greater numbers: number, type, data."""
         found = self._journal.execute("SELECT seq, type, data FROM events WHERE seq > ? ORDER BY seq", (seq,))
@@ -76,11 +90,17 @@ class Walk:
     def last_row(self) -> int:
         return int(self._journal.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
 
+    def press(self, button: str, hold_s: float = PRESS_S) -> None:
+        self.bench("POST", f"press/{button}", {"hold_s": hold_s})
+
+    def set_wire(self, wire: str, word: str) -> None:
+        self.bench("PUT", f"wires/{wire}", {"set": word})
+
     def refusals(self) -> set[tuple[str, str | None]]:
         return {(one["code"], one["item"]) for one in self.look()["boarding"]["refusals"]}
 
     def wires(self) -> Json:
-        found: Json = self.rig.bench("GET", "wires")["wires"]
+        found: Json = self.bench("GET", "wires")["wires"]
         return found
 
     # Into a phase, from wherever the trip stands.
@@ -116,7 +136,7 @@ class Walk:
     def _begin(self, seen: Json) -> None:
         if seen["phase"] not in ("no_trip", "closed"):
             self.end()
-        self.rig.set_wire("handbrake", "auto")
+        self.set_wire("handbrake", "auto")
         self._await_working()
         self.must("open_trip", **TRIP)
         for item in ATTESTED:
@@ -132,9 +152,9 @@ class Walk:
     def _prove(self) -> None:
         """Every row of the check, then the driver's report; again until nothing speaks against boarding."""
         self._await_working()
-        deadline_s = time.monotonic() + CALM_S
+        deadline_ns = self.now_ns() + CALM_S * 1e9
         while self.refusals():
-            assert time.monotonic() < deadline_s, f"still refused: {self.refusals()}"
+            assert self.now_ns() < deadline_ns, f"still refused: {self.refusals()}"
             rows = {row["item"]: row["status"] for row in self.look()["checklist"] if row["stage"] == "before_boarding"}
             open_rows = [item for item, status in rows.items() if status != "passed"]
             if open_rows:
@@ -142,7 +162,7 @@ class Walk:
             elif any(code.startswith("driver_") for code, _ in self.refusals()):
                 self.press("driver_ready")
                 with contextlib.suppress(AssertionError):  # asked again: READY is deaf for a while after chatter
-                    until(lambda: self.look()["driver"]["ready"], "reported", 1.0)
+                    self.until(lambda: self.look()["driver"]["ready"], "reported", 1.0)
 
     def _check(self, items: list[str]) -> None:
         if "at_door" in items:
@@ -159,8 +179,8 @@ class Walk:
         """What proves a lock, where its wire is whole; each state is held by the bench's clock."""
         for word in ("both_open", "locked") if cells else ():
             for cell in cells:
-                self.rig.set_wire(cell, word)
-            hold(SEEN_S)
+                self.set_wire(cell, word)
+            self.hold(SEEN_S)
 
     def _open(self) -> None:
         seen = self.look()
@@ -168,7 +188,7 @@ class Walk:
             self._prove()
             self.must("open_boarding")
         self._until(lambda: self.look()["boarding"]["energised"], "the relay closes")
-        self._until(lambda: time.monotonic_ns() - self.wires()["permit_enable"]["since_ns"] > SETTLED_NS, "settled")
+        self._until(lambda: self.now_ns() - self.wires()["permit_enable"]["since_ns"] > SETTLED_NS, "settled")
         self._until(lambda: not self.refusals(), "nothing revokes")
 
     def _aboard(self) -> None:
@@ -182,7 +202,7 @@ class Walk:
         counts = self.look()["counts"]
         if counts["body"] < counts["commander"]:
             self.press("body_count")
-            hold(RELEASED_S)
+            self.hold(RELEASED_S)
         self._take_back()
         self._until(lambda: self.look()["counts"]["body"] == self.look()["counts"]["commander"] == 1, "one is aboard")
         self._open()
@@ -194,7 +214,7 @@ class Walk:
             if counts["body"] <= counts["commander"]:
                 return
             self.press("body_count", TAKE_BACK_S)
-            hold(RELEASED_S)
+            self.hold(RELEASED_S)
         raise AssertionError(f"the body's count is not taken back: {self.look()['counts']}")
 
     def _securing(self) -> None:
@@ -217,7 +237,7 @@ class Walk:
                 self.must("confirm", item=item)
             self.must("secure")
             self.must("depart")
-        self.rig.set_wire("handbrake", "open")
+        self.set_wire("handbrake", "open")
         self._until(lambda: all(one["status"] == "working" for one in self.look()["equipment"].values()), "working")
         self.await_quiet()
 
@@ -234,7 +254,7 @@ class Walk:
         self._until(is_quiet, "no alarm is left")
 
     def _unload(self, seen: Json) -> None:
-        self.rig.set_wire("handbrake", "auto")
+        self.set_wire("handbrake", "auto")
         self._until(lambda: self.act("arrive")[0] == 200 or self.look()["phase"] != "under_way", "arrived")
         if self.look()["phase"] == "arrived":
             self.must("open_unloading")
@@ -242,7 +262,7 @@ class Walk:
             for _ in range(cell["seated"]):
                 self.must("unload_person", cell=cell["cell"])
         for cell in CELLS:
-            self.rig.set_wire(cell, "both_open")
+            self.set_wire(cell, "both_open")
 
         def is_closed() -> bool:
             self.press("body_count")
@@ -250,22 +270,15 @@ class Walk:
 
         self._until(is_closed, "the trip closes")
         for cell in CELLS:
-            self.rig.set_wire(cell, "locked")
+            self.set_wire(cell, "locked")
 
     def _until(self, condition: Callable[[], Any], what: str) -> None:
         try:
-            until(condition, what, CALM_S)
+            self.until(condition, what, CALM_S)
         except AssertionError as error:
             seen = self.look()
             bad = {name: one["reason"] for name, one in seen["equipment"].items() if one["status"] != "working"}
             raise AssertionError(f"{error}; {seen['phase']}, {bad}, {self.refusals()}, {seen['counts']}") from None
-
-
-def hold(span_s: float) -> None:
-    """Let the wires stay as they are."""
-    end_s = time.monotonic() + span_s
-    while (left_s := end_s - time.monotonic()) > 0:
-        time.sleep(left_s)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulators.bench.faults import KINDS
 from tests.faults.wires.cases import Case, Step
-from tests.faults.wires.walk import CELLS, PRESS_S, Walk
+from tests.faults.wires.walk import CELLS, PRESS_S, RELEASED_S, Walk
 
 READING_S = 0.4  # an answer that is read from outside comes this much later on a machine that is busy
 SAME_S = 0.5
@@ -108,6 +108,7 @@ class Play:
                 self._recheck()
             case "repair":
                 self._walk.bench("PUT", f"wires/{self._case.wire}", {"fault": None})
+                self._walk.hold(RELEASED_S)  # a button has to be seen released before it counts
             case "wait":
                 pass
             case _:

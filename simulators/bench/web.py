@@ -79,19 +79,6 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
         wire: dict[str, Any] = electrics.state()["wires"][name]
         return wire
 
-    @app.put("/api/v1/outputs/{name}")
-    async def put_output(name: str, body: JsonObject) -> dict[str, Any]:
-        try:
-            at_ns = electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
-        except UnknownWireError:
-            raise HTTPException(404, f"no output {name!r}; there are {_names(electrics, 'output')}") from None
-        return {**electrics.state()["wires"][name], "at_ns": at_ns}
-
-    @app.put("/api/v1/permit_relay")
-    async def put_relay(body: JsonObject) -> dict[str, Any]:
-        at_ns = electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
-        return {**electrics.state()["permit_relay"], "at_ns": at_ns}
-
     @app.post("/api/v1/press/{button}")
     async def press(button: str, body: Annotated[dict[str, Any] | None, Body()] = None) -> dict[str, Any]:
         hold_s = (body or {}).get("hold_s", 0.5)
@@ -138,9 +125,27 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
         far = {name: device.state() for name, device in devices.items()}
         return {**electrics.state(), "devices": far, "pids": pids}
 
+    _add_stuck(app, electrics)
     _add_devices(app, devices)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
+
+
+def _add_stuck(app: FastAPI, electrics: Electrics) -> None:
+    """What breaks behind the agent's pins."""
+
+    @app.put("/api/v1/outputs/{name}")
+    async def put_output(name: str, body: JsonObject) -> dict[str, Any]:
+        try:
+            at_ns = electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
+        except UnknownWireError:
+            raise HTTPException(404, f"no output {name!r}; there are {_names(electrics, 'output')}") from None
+        return {**electrics.state()["wires"][name], "at_ns": at_ns}
+
+    @app.put("/api/v1/permit_relay")
+    async def put_relay(body: JsonObject) -> dict[str, Any]:
+        at_ns = electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
+        return {**electrics.state()["permit_relay"], "at_ns": at_ns}
 
 
 def _add_devices(app: FastAPI, devices: dict[str, Far]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.rules.ledger import read_ledger
-from tests.rules.results import Recorder, test_of
+from tests.rules.results import ALL, Recorder, test_of
 
 _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 # Brokers, benches, controls and browsers: a second or more for each test.
@@ -126,18 +126,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.line("Results kept for tests/rules/PROOF.md; `tests/check --page` writes it.")
     if _hazards:
         terminalreporter.section("hazards")
-        for line in _trace(with_tests=part is not None):
+        for line in _trace(part):
             terminalreporter.line(line)
 
 
-def _trace(*, with_tests: bool) -> Iterator[str]:
-    """Hazard, tests, result."""
-    promised = {hazard.id: hazard.hazard["en"] for hazard in read_ledger().hazards}
-    for hazard, tests in sorted(_hazards.items()):
+def _trace(part: str | None) -> Iterator[str]:
+    """Hazard, tests, result; after a run of everything also the hazards that nothing of it names."""
+    words = {hazard.id: hazard.hazard["en"] for hazard in read_ledger().hazards}
+    for hazard in sorted(_hazards.keys() | (words.keys() if part == ALL else set())):
+        tests = sorted(_hazards.get(hazard, ()))
         whole = _told(sum((_recorder.tests[test] for test in tests), Counter()))
-        yield f"{hazard}  {whole}  {promised.get(hazard, '')}"
-        if with_tests:
-            yield from (f"     {test}: {_told(_recorder.tests[test])}" for test in sorted(tests))
+        yield f"{hazard}  {whole or 'no test'}  {words.get(hazard, '')}"
+        if part is not None:
+            yield from (f"     {test}: {_told(_recorder.tests[test])}" for test in tests)
 
 
 def _told(outcomes: Counter[str]) -> str:

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "log_halt": [{"reason": "toilet"}],
     "cancel_trip": [{"reason": "order withdrawn"}],
     "acknowledge_alarm": [{"alarm": "id-1"}],
+    "shelve_alarm": [{"alarm": "id-1", "reason": "seen", "for_s": 60.0}],
     "told_by_radio": [{"notice": "id-1", "post": "duty officer"}],
     **{name: [{"cell": 1}] for name in ("board_person", "unboard_person", "halt_out", "halt_in", "unload_person")},
 }

@@ -243,7 +243,7 @@ def test_an_unhealthy_journal_refuses() -> None:
     assert not w.out["permit_enable"]
 
 
-def test_H34_not_commissioned_refuses() -> None:
+def test_not_commissioned_refuses() -> None:
     w = World(replace(SETTINGS, wiring_sha256="other"))
     w.trip = replace(w.trip, commissioned="w")
     w.to_ready()

@@ -195,7 +195,7 @@ def test_H25_a_chattering_loop_is_a_fault_and_ordinary_use_of_a_door_is_not() ->
     assert w.live.equipment["cell_lock_1"].reason == "chattering"
 
 
-def test_H35_manual_fallback_needs_configuration_pin_and_the_drivers_button() -> None:
+def test_manual_fallback_needs_configuration_pin_and_the_drivers_button() -> None:
     w = World(replace(SETTINGS, manual_fallback=frozenset({"ventilation"})))
     w.run(3)
     w.must("open_trip", **PLAN)

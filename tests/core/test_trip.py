@@ -58,7 +58,7 @@ def test_the_way_back_is_a_new_trip_with_its_own_checks() -> None:
     assert w.trip.report is None
 
 
-def test_H40_nobody_is_aboard_in_the_wrong_cell_or_beyond_the_plan() -> None:
+def test_nobody_is_aboard_in_the_wrong_cell_or_beyond_the_plan() -> None:
     w = World()
     w.to_boarding()
     w.must("board_person", cell=1)

@@ -99,6 +99,25 @@ def test_H01_each_equipment_refuses_by_its_status(name: str, rule: str, is_open:
         assert said(w, equipment=gone) == []
 
 
+@pytest.mark.parametrize("reason", ["switched_off", "switched_on"])
+def test_H35_nobody_answers_for_what_the_crew_has_switched(reason: str) -> None:
+    w = ready()
+    with_row(w, "ventilation", status="manual_fallback")
+    for status, refused in ((Status("fault", "airflow_lost"), False), (Status("fault", reason), True)):
+        found = said(w, equipment={**w.live.equipment, "ventilation": status})
+        assert found == ([Refusal("equipment_fault", "15", "ventilation")] if refused else [])
+
+
+def test_women_on_board_need_a_servicewoman_before_anybody_boards() -> None:
+    w = World()
+    w.to_ready(women_on_board=True)
+    missing = Refusal("item_not_proven", "4", "servicewoman_in_escort")
+    assert said(w) == [missing, Refusal("driver_not_ready", "16", None)]
+    w.must("confirm", item="servicewoman_in_escort")
+    w.press("driver_ready")
+    assert said(w) == []
+
+
 @pytest.mark.parametrize("is_open", [False, True])
 def test_H01_the_vehicles_own_reasons_hold_before_and_while_boarding_is_open(is_open: bool) -> None:
     w = ready()

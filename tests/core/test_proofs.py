@@ -308,6 +308,22 @@ def test_H35_a_lock_a_count_and_the_drivers_report_cannot_be_answered_for_even_i
     assert w.trip.report is None
 
 
+def test_H35_nobody_answers_for_a_sensor_that_works() -> None:
+    w = World(replace(SETTINGS, manual_fallback=frozenset({"lighting"})))
+    w.run(3)
+    w.must("open_trip", **PLAN)
+    refused = w.do("confirm", item="lighting", pin_is_right=True).refusals
+    assert [(r.code, r.rule, r.item) for r in refused] == [("item_not_proven", "15", "lighting")]
+    assert w.trip.fallback is None
+
+
+def test_H35_a_row_that_is_proven_needs_no_answer() -> None:
+    w = World(replace(SETTINGS, manual_fallback=frozenset({"lighting"})))
+    w.to_ready()
+    answer = w.do("confirm", item="lighting", pin_is_right=True)
+    assert (answer.refusals, answer.events) == ((), ())
+
+
 def test_every_sensed_pass_and_its_proof_is_an_event() -> None:
     w = World()
     w.to_ready()

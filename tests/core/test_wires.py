@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +88,12 @@ def test_a_wire_that_does_not_move_makes_no_new_mapping() -> None:
     reading = Readings(9.0, {"cell_1": "locked"}, {"airflow": True})
     assert fold_levels(levels, reading) is levels
     assert fold_levels(levels, replace(reading, loops={"cell_1": "cut"})) is not levels
+    bounced = {"cell_1": replace(LOCKED, reversals=(5.0,))}
+    assert fold_levels(bounced, Readings(9.0, {"cell_1": "locked"}, {})) is bounced
+
+
+def test_a_wire_seen_for_the_first_time_is_unknown_since_then() -> None:
+    assert fold_levels({}, Readings(9.0, {"cell_1": "locked"}, {}))["cell_1"].since_s == 9.0
 
 
 @pytest.mark.parametrize(
@@ -151,6 +158,7 @@ FIX = Fix(0.0, 3, True, True, latitude_deg=43.25, longitude_deg=76.9, speed_mps=
         (FIX, 3.0, None, 0.0),
         (FIX, 3.0, -4.0, -4.0),  # has been fast for longer
         (FIX, 3.01, -4.0, None),  # too old to say anything
+        (replace(FIX, at_s=100.0), 103.0, None, 100.0),
         (None, 0.0, -4.0, None),
         (replace(FIX, valid=False), 0.0, -4.0, None),
         (replace(FIX, trusted=False), 0.0, -4.0, None),
@@ -184,8 +192,8 @@ def test_distances_are_great_circles() -> None:
     def at(latitude: float, longitude: float) -> dict[str, float]:
         return {"latitude_deg": latitude, "longitude_deg": longitude}
 
-    degree_m = 111_195.08  # 6 371 008.8 m * pi / 180
-    assert distance_m(at(43.0, 76.0), at(44.0, 76.0)) == pytest.approx(degree_m)
+    degree_m = 6_371_008.8 * math.pi / 180  # the mean radius of the Earth
+    assert distance_m(at(43.0, 76.0), at(44.0, 76.0)) == pytest.approx(degree_m, rel=1e-9)
     assert distance_m(at(0.0, 76.0), at(0.0, 77.0)) == pytest.approx(degree_m)
     assert distance_m(at(60.0, 76.0), at(60.0, 77.0)) == pytest.approx(degree_m / 2, rel=1e-4)
     assert distance_m(at(0.0, -90.0), at(0.0, 90.0)) == pytest.approx(180 * degree_m)

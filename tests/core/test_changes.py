@@ -326,6 +326,7 @@ def test_a_vehicle_without_a_fix_has_no_position() -> None:
 def test_the_alarm_button_and_an_unlocked_cell_are_alarms() -> None:
     w = World()
     w.to_under_way()
+    assert w.trip.alarms == (), "nothing is alarmed on an ordinary trip"
     w.contacts["alarm_button"] = True
     w.loops["cell_1"] = "bolt_open"  # drawn, the door still shut
     w.loops["cell_2"] = "cut"
@@ -335,6 +336,7 @@ def test_the_alarm_button_and_an_unlocked_cell_are_alarms() -> None:
         ("cell_unlocked", "cell_lock_1", "critical"),
         ("cell_lock_fault", "cell_lock_2", "critical"),
     }
+    assert {a.state for a in w.trip.alarms} == {"unacknowledged"}
 
 
 def test_a_halt_at_the_place_of_unloading_needs_no_reason() -> None:

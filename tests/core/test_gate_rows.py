@@ -109,6 +109,7 @@ def test_H35_nobody_answers_for_what_the_crew_has_switched(reason: str) -> None:
 
 
 def test_women_on_board_need_a_servicewoman_before_anybody_boards() -> None:
+    assert "servicewoman_in_escort" not in {row.item for row in before_boarding(ready().trip, SETTINGS)}
     w = World()
     w.to_ready(women_on_board=True)
     missing = Refusal("item_not_proven", "4", "servicewoman_in_escort")

@@ -73,6 +73,19 @@ def test_only_an_applied_handbrake_has_to_be_earned_among_the_contacts(
     assert sampled(samples, name).value is value
 
 
+def test_a_call_is_believed_after_two_samples_and_its_end_after_ten() -> None:
+    levels: Any = {"cell_call_1": Level("idle", raw="idle")}
+
+    def after(raw: str, times: int) -> Any:
+        nonlocal levels
+        for number in range(times):
+            levels = fold_levels(levels, Readings(number * SCAN_S, {}, {}, calls={"cell_call_1": raw}))
+        return levels["cell_call_1"].value
+
+    assert [after("pressed", 1), after("pressed", 1)] == ["idle", "pressed"]
+    assert [after("idle", 9), after("idle", 1)] == ["pressed", "idle"]
+
+
 def test_a_level_knows_since_when_and_what_it_was() -> None:
     level = sampled(["locked"] * 10 + ["both_open"] * 3)
     assert (level.value, level.raw, level.before) == ("both_open", "both_open", "locked")

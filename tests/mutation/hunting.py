@@ -7,6 +7,8 @@ is copied, and nothing slows the code that is tested. What runs while the core i
 
 from __future__ import annotations
 
+import ast
+import gc
 import importlib
 import json
 import os
@@ -16,6 +18,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
@@ -70,7 +74,7 @@ class Hunt:
         self._late: list[Mutant] = []
         for mutant in plan.mutants():
             if f"{mutant.module}.{mutant.function}" in at_import:
-                self._fork(mutant, lambda _, mutant=mutant: _import_mutated(mutant))
+                self._fork(mutant, partial(_import_mutated, mutant))
                 if self._is_loose:
                     return
             else:
@@ -83,8 +87,10 @@ class Hunt:
             session.config.option.maxfail = 1
             return None
         order = self._by_duration(session.items)
+        gc.collect()
+        gc.freeze()  # a fork shares what is never looked at again
         for mutant in self._late:
-            self._fork(mutant, lambda tell, mutant=mutant: self._try(mutant, session.items, order, tell))
+            self._fork(mutant, partial(self._try, mutant, session.items, order))
         self._reap(0)
         self._out.close()
         return True
@@ -145,7 +151,11 @@ class Hunt:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
-        code = work(lambda number: os.write(writer, str(number).encode()) and None)
+
+        def tell(number: int) -> None:
+            os.write(writer, str(number).encode())
+
+        code = work(tell)
         if code is None:
             self._is_loose = True
         else:
@@ -208,7 +218,7 @@ def _called_at_import() -> frozenset[str]:
         def note(frame: FrameType, event: str, _: object) -> None:
             path = Path(frame.f_code.co_filename)
             if event == "call" and path.parent == ROOT / "vehicle_agent" / "core":
-                called.add(f"{path.stem}.{frame.f_code.co_qualname if sys.version_info >= (3, 11) else ''}")
+                called.add(f"{path.stem}.{frame.f_code.co_qualname}")
 
         sys.setprofile(note)
         for name in modules():
@@ -224,11 +234,10 @@ def _called_at_import() -> frozenset[str]:
     return frozenset(name for name in found if "<" not in name)
 
 
-def _import_mutated(mutant: Mutant) -> None:
+def _import_mutated(mutant: Mutant, _: Callable[[int], None]) -> None:
     """In the fork, before the core is imported: from now on this module has the mutant in it."""
     path = ROOT / "vehicle_agent" / "core" / f"{mutant.module}.py"
     text = path.read_text(encoding="utf-8")
-    replaced = f"{text}"
     name = mutant.function
     assert "." not in name, name
     lines = text.split("\n")
@@ -238,8 +247,6 @@ def _import_mutated(mutant: Mutant) -> None:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, str]]:
-    import ast
-
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef):
             yield node.lineno, node.end_lineno or node.lineno, node.name
@@ -252,8 +259,6 @@ class _Mutated:
         self._name, self._path, self._source = name, path, source
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        from importlib.machinery import ModuleSpec
-
         return ModuleSpec(name, self, origin=self._path) if name == self._name else None  # type: ignore[arg-type]
 
     def create_module(self, spec: object) -> None:

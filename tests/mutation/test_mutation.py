@@ -53,7 +53,7 @@ def test_the_hunt_kills_what_tests_notice_and_lets_live_what_they_do_not(tmp_pat
     killed = "motion.judge: if not handbrake: -> if handbrake:"
     survivor = next(key for key in known_survivors() if key.startswith("motion.distance_m"))
     outcome = hunt("motion", tmp_path, [killed, survivor])
-    assert (outcome.killed, outcome.survived) == ({killed}, {survivor})
+    assert outcome == Outcome(frozenset({killed}), frozenset({survivor}))
 
 
 @pytest.mark.campaign("gate")

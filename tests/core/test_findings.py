@@ -134,6 +134,8 @@ def test_H02_a_loop_behind_a_broken_converter_says_so() -> None:
         ("fan_switch", "ventilation"),
         ("light_sense", "lighting"),
         ("light_switch", "lighting"),
+        ("beacon_switch", "beacon"),
+        ("permit_readback", "permit_output"),
     ],
 )
 def test_H25_a_wire_that_flaps_is_a_fault_of_its_equipment(wire: str, name: str) -> None:
@@ -256,6 +258,52 @@ def test_H05_the_permits_read_back_must_follow_within_200_ms(
     assert found("permit_output", live, permit_readback=closed) == (status, reason)
 
 
+CARE = replace(SETTINGS, call_cells=(1, 2), temperature_cells=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("idle", "working", None),
+        ("pressed", "working", None),
+        ("cut", "fault", "cut"),
+        ("short", "fault", "short"),
+        ("implausible", "unknown", "implausible"),
+        (None, "unknown", "not_readable"),
+    ],
+)
+def test_a_call_line_works_when_it_can_tell_a_call_from_none(line: str | None, status: str, reason: str | None) -> None:
+    was = {item: Status("working", None, START, 0, True) for item in equipment.names(CARE)}
+    live = replace(LIVE, equipment=was)
+    sampled = readings(calls={"cell_call_1": line, "cell_call_2": "idle"}, temperatures_c=dict.fromkeys(WARM, 20.0))
+    for _ in range(2):
+        live = replace(live, equipment=fold_equipment(live, sampled, LATER, CARE))
+    assert (live.equipment["cell_call_1"].status, live.equipment["cell_call_1"].reason) == (status, reason)
+    assert {s.status for name, s in live.equipment.items() if name != "cell_call_1"} == {"working"}
+
+
+WARM = ("cell_temperature_1", "cell_temperature_2")
+
+
+def test_a_temperature_that_is_not_there_is_a_fault_of_its_sensor() -> None:
+    was = {item: Status("working", None, START, 0, True) for item in equipment.names(CARE)}
+    live = replace(LIVE, equipment=was)
+    sampled = readings(
+        calls={"cell_call_1": "idle", "cell_call_2": "idle"},
+        temperatures_c={"cell_temperature_1": None, "cell_temperature_2": 0.0},
+    )
+    for _ in range(2):
+        live = replace(live, equipment=fold_equipment(live, sampled, LATER, CARE))
+    cold = live.equipment["cell_temperature_1"]
+    assert (cold.status, cold.reason) == ("fault", "not_readable")
+    assert {s.status for name, s in live.equipment.items() if name != "cell_temperature_1"} == {"working"}
+
+
+def test_what_is_not_judged_now_hides_nothing_that_is() -> None:
+    untried = replace(LIVE, tone=Tone(False, AT_S - 1.0, 0, None))
+    assert found("power", untried, supply_ok=False) == ("fault", "out_of_range")
+
+
 def fold(old: Status, *loops: str | None) -> Status:
     """What samples of one lock's loop make of its status."""
     live = replace(LIVE, equipment={"cell_lock_1": old})
@@ -270,6 +318,7 @@ def test_H01_two_samples_lose_trust_and_ten_in_a_row_gain_it() -> None:
     assert fold(good, "cut", "cut") == Status("fault", "cut", LATER, 0, True)
     assert fold(good, "cut", "locked", "cut") == replace(good, streak=1)  # a good one between begins anew
     assert fold(bad, *["locked"] * 9) == replace(bad, streak=9)
+    assert fold(bad, "locked", "cut") == bad
     assert fold(bad, *["locked"] * 10) == Status("working", None, LATER, 0, True)
     assert fold(bad, *["locked"] * 9, "cut", *["locked"] * 9).status == "fault"
     assert fold(Status(since_utc=START), *["locked"] * 9).status == "unknown"
@@ -314,4 +363,8 @@ def test_what_the_snapshot_shows_beyond_a_status() -> None:
     assert equipment.details(live, "body_door") == {"loop": "both_open"}
     for name in ("beacon", "power", "permit_output"):
         assert equipment.details(live, name) == {}
+    care = replace(levels(live, cell_call_1=Level("pressed")), temperatures_c={"cell_temperature_1": 21.26})
+    assert equipment.details(care, "cell_call_1") == {"call": "pressed"}
+    assert equipment.details(care, "cell_temperature_1") == {"celsius": 21.3}
+    assert equipment.details(care, "cell_temperature_2") == {"celsius": None}
     assert equipment.details(LIVE, "radio") == equipment.details(LIVE, "gnss") == {}

@@ -1,4 +1,4 @@
-"""What the record says: each event's moment and trip, each notice word for word, since when a refusal holds (Rule 19)."""
+"""What the record says: each event's moment and trip, each notice word for word, a refusal's beginning (Rule 19)."""
 
 from __future__ import annotations
 

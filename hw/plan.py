@@ -23,6 +23,8 @@ class RigSpec:
     supply: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    calls: Mapping[str, str] = field(default_factory=dict)  # "cell_call_1" -> ADC channel; only where fitted
+    temperatures: Mapping[str, str] = field(default_factory=dict)  # "cell_temperature_1" -> ADC channel
 
 
 class Plan:
@@ -48,7 +50,10 @@ class Plan:
         self.references = [self._adc("references", text) for text in spec.references]
         self.supply = None if spec.supply is None else self._adc("supply", spec.supply)
         self.outputs = {name: self._take(name, parse_output(text)) for name, text in spec.outputs.items()}
-        analog = (*self.analog_loops.values(), *self.analog_contacts.values(), *self.references)
+        self.calls = {name: self._adc(name, text) for name, text in spec.calls.items()}
+        self.temperatures = {name: self._adc(name, text) for name, text in spec.temperatures.items()}
+        care = (*self.calls.values(), *self.temperatures.values())
+        analog = (*self.analog_loops.values(), *self.analog_contacts.values(), *self.references, *care)
         self.chips = sorted({pin.chip for pin in (*analog, *((self.supply,) if self.supply else ()))})
         self._check_spi()
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hw.adc import Mcp3208, is_reference
+from hw.care import Call, Thermometer, call_state
 from hw.contacts import GpioContact, analog_contact
 from hw.errors import RigError
 from hw.factory import open_factory
@@ -24,6 +25,7 @@ from hw.plan import Plan, RigSpec, Source
 __all__ = ["Rig", "RigReading", "RigSpec", "Source"]
 
 SLOW_EVERY = 5  # references and supply change slowly: once in 100 ms at the 20 ms scan
+TEMPERATURE_EVERY = 50  # a cell warms in minutes, a thermistor follows in 15 s: once a second, one sensor in a scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class RigReading:
     presses: tuple[Press, ...]
     stuck: frozenset[str]
     faults: tuple[str, ...] = ()  # what could not be read in this sample, and why
+    calls: dict[str, Call | None] = field(default_factory=dict)
+    temperatures_c: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Rig:
         self._slow = tuple(plan.references) + ((plan.supply,) if plan.supply else ())
         self._references = plan.references
         self._supply = plan.supply
+        self._calls = plan.calls
+        self._temperatures = {name: (pin, Thermometer()) for name, pin in plan.temperatures.items()}
         self._slow_counts: dict[Pin, int | None] = dict.fromkeys(self._slow)
         self._order = (*spec.cells, "body_door")
         self._failed: set[int] = set()  # chips that did not answer in this sample
@@ -104,12 +110,20 @@ class Rig:
         for name, pin in self._analog_contacts.items():
             counts = None if pin.chip in bad_chips else self._counts(pin, name, faults)
             contacts[name] = analog_contact(counts, inverted=pin.inverted)
+        calls: dict[str, Call | None] = {}
+        for name, pin in self._calls.items():
+            counts = None if pin.chip in bad_chips else self._counts(pin, name, faults)
+            calls[name] = None if counts is None else call_state(counts)
+        self._read_temperatures(bad_chips, faults)
         presses = (*self._presses, *self._panel.update(contacts, at_s))
         self._presses.clear()
         # A chip that failed anywhere in this sample has no old figures either; they are read anew in the next.
         for pin in self._slow:
             if pin.chip in self._failed:
                 self._slow_counts[pin] = None
+        for pin, thermometer in self._temperatures.values():
+            if pin.chip in self._failed:
+                thermometer.update(None)
         supply = self._supply
         return RigReading(
             loops=loops,
@@ -119,6 +133,8 @@ class Rig:
             presses=presses,
             stuck=self._panel.stuck,
             faults=tuple(faults),
+            calls=calls,
+            temperatures_c={name: thermometer.celsius for name, (_, thermometer) in self._temperatures.items()},
         )
 
     def glance(self, at_s: float) -> None:
@@ -166,6 +182,13 @@ class Rig:
                 name = "supply" if pin is self._supply else f"reference {pin.place}"
                 self._slow_counts[pin] = self._counts(pin, name, faults)
         self._sample += 1
+
+    def _read_temperatures(self, bad_chips: set[int], faults: list[str]) -> None:
+        for place, (name, (pin, thermometer)) in enumerate(self._temperatures.items()):
+            if pin.chip in bad_chips:
+                thermometer.update(None)
+            elif thermometer.counts is None or (self._sample + place) % TEMPERATURE_EVERY == 0:
+                thermometer.update(self._counts(pin, name, faults))
 
     def _counts(self, pin: Pin, name: str, faults: list[str]) -> int | None:
         try:

@@ -99,6 +99,8 @@ class CellTable(Table):
     pair: tuple[str, str] | None = Field(
         None, description='antivalent contacts, normally open first, as in ["^!GPIO5", "^!GPIO6"]'
     )
+    call: str | None = Field(None, description='the line of the cell\'s call button, if fitted, as in "ADC1.5"')
+    temperature: str | None = Field(None, description='the thermistor of the cell, if fitted, as in "ADC1.6"')
 
 
 class WiringTable(Table):
@@ -159,6 +161,23 @@ class LimitsTable(Table):
     )
 
 
+class CareTable(Table):
+    """Care watch, optional: the Order asks for none of it, so each of these is the vehicle's own decision."""
+
+    temperature_min_c: float = Field(
+        10.0, ge=0, le=18, description="colder is an alarm; a cell at 18 °C is healthy, in frost people come to harm"
+    )
+    temperature_max_c: float = Field(
+        30.0, ge=20, le=37, description="warmer is an alarm; air as warm as the body, 37 °C, no longer cools it"
+    )
+    welfare_check_s: float | None = Field(
+        None,
+        ge=1,
+        le=3600,
+        description="longest time without somebody looking at the people, not set: no timer; over an hour is no watch",
+    )
+
+
 class DisplayTable(Table):
     host: str = Field("127.0.0.1", description="a loopback address: the cab display is never offered to a network")
     port: Port = 8080
@@ -177,6 +196,7 @@ class VehicleConfig(Table):
     gnss: GnssTable | None = None
     radio: RadioTable | None = None
     limits: LimitsTable = LimitsTable()
+    care: CareTable = CareTable()
     display: DisplayTable = DisplayTable()
 
 
@@ -306,8 +326,15 @@ def load_desk(file: Path) -> DeskConfig:
 
 
 def wiring_sha256(config: Config) -> str:
-    """The wiring's fingerprint: a commissioning counts only for the wiring it was made with."""
+    """The wiring's fingerprint: a commissioning counts only for the wiring it was made with.
+
+    Optional wires that are not fitted are no part of it, so that learning of them leaves older vehicles commissioned.
+    """
     wiring = config.vehicle.wiring.model_dump(mode="json")
+    for cell in wiring["cells"]:
+        for name in ("call", "temperature"):
+            if cell[name] is None:
+                del cell[name]
     return hashlib.sha256(json.dumps(wiring, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -315,14 +342,15 @@ def core_settings(config: Config) -> Settings:
     """The configuration as the core sees it."""
     from vehicle_agent.core.settings import Settings  # noqa: PLC0415  the desk reads its file without the vehicle's core
 
-    vehicle, limits = config.vehicle, config.vehicle.limits
+    vehicle, limits, care = config.vehicle, config.vehicle.limits, config.vehicle.care
+    cells = vehicle.wiring.cells
     gnss = vehicle.gnss.stale_s if vehicle.gnss else GnssTable.model_fields["stale_s"].default
     radio = vehicle.radio or RadioTable(port=Path("/dev/null"))
     return Settings(
         vehicle=vehicle.vehicle.id,
         origin=vehicle.vehicle.unit,
         units=frozenset(unit.code for unit in config.units.unit),
-        cells=tuple(sorted(cell.number for cell in vehicle.wiring.cells)),
+        cells=tuple(sorted(cell.number for cell in cells)),
         is_test=vehicle.vehicle.test,
         manual_fallback=frozenset(limits.manual_fallback),
         checklist_valid_s=limits.checklist_valid_s,
@@ -333,4 +361,8 @@ def core_settings(config: Config) -> Settings:
         radio_stale_s=radio.stale_s,
         rssi_min_dbm=radio.rssi_min_dbm,
         wiring_sha256=wiring_sha256(config),
+        call_cells=tuple(sorted(cell.number for cell in cells if cell.call is not None)),
+        temperature_cells=tuple(sorted(cell.number for cell in cells if cell.temperature is not None)),
+        cell_temperature_c=(care.temperature_min_c, care.temperature_max_c),
+        welfare_check_s=care.welfare_check_s,
     )

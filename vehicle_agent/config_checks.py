@@ -53,6 +53,7 @@ def check_vehicle(file: Path, config: VehicleConfig) -> list[Problem]:
         *_check_wiring(file, config.wiring),
         *_check_pin_hash(file, config.commander.pin_hash),
         *_check_limits(file, config),
+        *_check_care(file, config),
         *_check_paths(file, config),
         *check_loopback(file, "display.host", config.display.host),
     ]
@@ -170,6 +171,10 @@ def _wires(wiring: WiringTable) -> Iterator[tuple[str, str, str]]:
             yield f"wiring.cells#{number}.loop", cell.loop, "loop"
         for text in cell.pair or ():
             yield f"wiring.cells#{number}.pair", text, "pair"
+        if cell.call is not None:
+            yield f"wiring.cells#{number}.call", cell.call, "loop"
+        if cell.temperature is not None:
+            yield f"wiring.cells#{number}.temperature", cell.temperature, "thermistor"
     if isinstance(wiring.body_door, str):
         yield "wiring.body_door", wiring.body_door, "loop"
     else:
@@ -194,6 +199,8 @@ def _check_role(file: Path, key: str, text: str, pin: Pin, role: str) -> Iterato
             'as in "ADC0.3": a loop is measured, a switch cannot tell a cut wire',
             shown(text),
         )
+    elif role == "thermistor" and (pin.kind != "adc" or pin.inverted):
+        yield Problem(file, key, "not a plain ADC channel", 'as in "ADC1.6": a thermistor is measured', shown(text))
     elif role == "pair" and pin.kind == "adc":
         yield Problem(file, key, "not a GPIO", "two GPIO contacts; one ADC channel is a loop", shown(text))
     elif role == "contact" and pin.kind == "adc" and pin.inverted:
@@ -289,6 +296,16 @@ def _check_limits(file: Path, config: VehicleConfig) -> Iterator[Problem]:
             "a port of its own: two readers steal each other's bytes",
             shown(str(radio.port)),
         )
+
+
+def _check_care(file: Path, config: VehicleConfig) -> Iterator[Problem]:
+    """Limits without a sensor would let people believe that the cells are watched."""
+    if any(cell.temperature is not None for cell in config.wiring.cells):
+        return
+    for name in ("temperature_min_c", "temperature_max_c"):
+        if name in config.care.model_fields_set:
+            allowed = 'only with `temperature = "ADC…"` at one cell or more'
+            yield Problem(file, f"care.{name}", "no cell has a temperature sensor", allowed)
 
 
 def _check_paths(file: Path, config: VehicleConfig) -> Iterator[Problem]:

@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vehicle_agent.config import Config, SerialTable
 from vehicle_agent.control_client import ControlClient, ControlGoneError
 from vehicle_agent.doctor_result import Check, Status
+
+if TYPE_CHECKING:
+    from hw.rig import RigReading
 
 # Proven by the tests of a trip only, so unknown before them; all other equipment shows its state at once.
 PROVEN_IN_TESTS = frozenset({"beacon", "intercom", "ventilation", "lighting"})
@@ -128,6 +131,7 @@ def _wires_by_hand(config: Config) -> Iterator[Check]:
         found = loop.value if loop else "cannot be read"
         advice = f"Check the loop of {name}: both wires, and the resistors in the lock body."
         yield Check(name, Status.OK if is_good else Status.FAIL, found, advice)
+    yield from _care(reading)
     for name, is_closed in reading.contacts.items():
         found = "cannot be read" if is_closed is None else "closed" if is_closed else "open"
         yield Check(
@@ -141,6 +145,22 @@ def _wires_by_hand(config: Config) -> Iterator[Check]:
         yield Check(
             "supply", status, f"{reading.supply_counts} counts, good from {low} to {high}", "Check battery and divider."
         )
+
+
+def _care(reading: RigReading) -> Iterator[Check]:
+    """Call lines and thermometers, where they are fitted."""
+    for name, call in reading.calls.items():
+        found = call.value if call else "cannot be read"
+        if call == "pressed":
+            yield Check(name, Status.WARN, found, "Somebody is calling, or the button hangs: look into the cell.")
+        else:
+            advice = f"Check the line of {name}: both wires, and the resistors in the call station."
+            yield Check(name, Status.OK if call == "idle" else Status.FAIL, found, advice)
+    for name, celsius in reading.temperatures_c.items():
+        if celsius is None:
+            yield Check(name, Status.FAIL, "cannot be read", f"Check the thermistor of {name} and its two wires.")
+        else:
+            yield Check(name, Status.OK, f"{celsius:.1f} °C")
 
 
 def _ok(is_good: bool) -> str:

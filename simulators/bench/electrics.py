@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw.pins import Pin
+from simulators.bench import care
 from simulators.bench.circuit import OPEN, SHORT, SUPPLY, Load, to_ground
 from simulators.bench.faults import Fault, parse
 from simulators.bench.levels import (
@@ -65,6 +66,8 @@ class Electrics:
         self.relay.since_ns = now_ns
         self._inputs = {name: Wire("locked", now_ns) for name in wiring.loops}
         self._inputs |= {name: Wire("open", now_ns) for name in wiring.contacts}
+        self._inputs |= {name: Wire("idle", now_ns) for name in wiring.calls}
+        self._inputs |= {name: Wire(f"{care.AUTO_C:.1f}", now_ns) for name in wiring.temperatures}
         self._outputs = {name: Wire(False, now_ns) for name in wiring.outputs}
         self._now_ns = now_ns
         self._drained_ns = now_ns
@@ -83,6 +86,7 @@ class Electrics:
             self._drained_ns = now_ns if drained_ns is None else drained_ns
             self._settle(now_ns)
             self._levels.sample()
+            self._drive_care()
             for pin in self._wiring.references:
                 self._levels.analog(pin, REFERENCE_COUNTS)
             if self._wiring.supply is not None:
@@ -94,7 +98,9 @@ class Electrics:
         """Raises UnknownWireError, or ValueError that says which words this wire takes."""
         with self._lock:
             allowed = self.allowed(name)
-            if word not in allowed:
+            if name in self._wiring.temperatures and (celsius := care.temperature_word(word)):
+                word = celsius
+            elif word not in allowed:
                 raise ValueError(f"{name} takes {', '.join(allowed)}, not {word!r}")
             self._inputs[name].set_word = word
             if name in SWITCHES and word in ("closed", "open", "auto"):
@@ -105,10 +111,12 @@ class Electrics:
         """Lay a fault over a wire, or repair it with None. Raises UnknownWireError, or ValueError for a bad form."""
         with self._lock:
             words = self.allowed(name)[:-1]
+            if name not in self._circuit():
+                raise ValueError(f"{name} takes no fault; its own words are {', '.join(words)}")
             now_ns = self._clock_ns()
             self._settle(now_ns)
             wire = self._inputs[name]
-            others = tuple(one for one in self._inputs if one != name and len(self._pins(one)) == 1)
+            others = tuple(one for one in self._circuit() if one != name and len(self._pins(one)) == 1)
             is_pair = len(self._pins(name)) > 1
             # What a stuck contact keeps is what it says now, whatever fault it had before.
             wire.fault = parse(given, wire.word, words, () if is_pair else others, now_ns)
@@ -119,6 +127,10 @@ class Electrics:
         """Raises UnknownWireError: an output is the agent's, nobody sets it here."""
         if name not in self._inputs:
             raise UnknownWireError(name)
+        if name in self._wiring.calls:
+            return (*care.CALL_WORDS, "auto")
+        if name in self._wiring.temperatures:
+            return (*care.TEMPERATURE_WORDS, "auto", "°C")
         return (*(LOOP_WORDS if name in self._wiring.loops else CONTACT_WORDS), "auto")
 
     def stick_output(self, name: str, word: str) -> int:
@@ -149,9 +161,13 @@ class Electrics:
             self._settle(self._clock_ns())
             return at_ns
 
+    def buttons(self) -> tuple[str, ...]:
+        """What a finger can press: the panel's buttons, and the call buttons of the cells."""
+        return (*BUTTONS, *self._wiring.calls)
+
     def hold(self, button: str, held: bool) -> None:
-        """A finger on a panel button. A button whose wire was set by hand reads as it was set."""
-        if button not in BUTTONS or button not in self._inputs:
+        """A finger on a button. A button whose wire was set by hand reads as it was set."""
+        if button not in self.buttons() or button not in self._inputs:
             raise UnknownWireError(button)
         with self._lock:
             (self._vehicle.held.add if held else self._vehicle.held.discard)(button)
@@ -246,7 +262,9 @@ class Electrics:
         for name, wire in self._inputs.items():
             word = wire.set_word
             if word == "auto":
-                word = ("closed" if auto[name] else "open") if name in self._wiring.contacts else "locked"
+                word = self._auto_care(name) or (
+                    ("closed" if auto[name] else "open") if name in self._wiring.contacts else "locked"
+                )
             fault, level = wire.fault, word
             if fault is not None:
                 if fault.is_away(self._now_ns):
@@ -262,12 +280,14 @@ class Electrics:
         if moved or not self._is_shown:
             self._is_shown = True
             self._show()
+            self._drive_care()
 
     def _show(self) -> None:
         """Everything that is on the terminals, worked out as one circuit: a bridge makes one wire part of another."""
         loads: dict[Pin, Load] = {}
         bridges = []
-        for name, wire in self._inputs.items():
+        for name in self._circuit():
+            wire = self._inputs[name]
             pins, fault = self._pins(name), wire.fault
             found = loop_loads(pins, wire.word) if name in self._wiring.loops else (contact_load(pins[0], wire.word),)
             if fault is not None and fault.kind in _HIDDEN:
@@ -279,9 +299,25 @@ class Electrics:
             loads |= zip(pins, found, strict=True)
         self._levels.settle(loads, bridges)
 
+    def _circuit(self) -> tuple[str, ...]:
+        """The wires that can be bridged and leak; the care watch has channels of its own."""
+        return (*self._wiring.loops, *self._wiring.contacts)
+
     def _pins(self, name: str) -> tuple[Pin, ...]:
         """An antivalent pair has two terminals, every other wire one."""
         return self._wiring.loops[name] if name in self._wiring.loops else (self._wiring.contacts[name],)
+
+    def _auto_care(self, name: str) -> str | None:
+        """A wire of the care watch as it is by itself; None for any other."""
+        if name in self._wiring.calls:
+            return "pressed" if name in self._vehicle.held else "idle"
+        return f"{care.AUTO_C:.1f}" if name in self._wiring.temperatures else None
+
+    def _drive_care(self) -> None:
+        for name, pin in self._wiring.calls.items():
+            self._levels.analog(pin, care.CALL_COUNTS[str(self._inputs[name].level)])
+        for name, pin in self._wiring.temperatures.items():
+            self._levels.analog(pin, care.temperature_counts(str(self._inputs[name].level)))
 
 
 def _word(name: str, word: str, allowed: dict[str, bool | None]) -> str:

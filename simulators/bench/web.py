@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulators.bench.electrics import STUCK, WELDED, Electrics, UnknownWireError
-from simulators.bench.wiring import BUTTONS
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -86,11 +85,12 @@ def make_app(electrics: Electrics, devices: dict[str, Far]) -> FastAPI:
             raise _refuse(f"hold_s is a number of seconds, more than 0 and at most {HOLD_MAX_S:g}, not {hold_s!r}")
         if set(body or {}) - {"hold_s"}:
             raise _refuse('the body is {"hold_s": seconds}')
-        async with fingers[button] if button in BUTTONS else asyncio.Lock():
+        buttons = electrics.buttons()
+        async with fingers[button] if button in buttons else asyncio.Lock():
             try:
                 electrics.hold(button, True)
             except UnknownWireError:
-                raise HTTPException(404, f"no button {button!r}; there are {', '.join(BUTTONS)}") from None
+                raise HTTPException(404, f"no button {button!r}; there are {', '.join(buttons)}") from None
             try:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), hold_s)
@@ -172,8 +172,8 @@ def _add_devices(app: FastAPI, devices: dict[str, Far]) -> None:
 
 
 def _only(body: dict[str, Any], key: str, kind: type, allowed: tuple[str, ...]) -> Any:
-    """The value under the body's single key."""
-    if set(body) != {key} or not isinstance(body[key], kind) or (kind is str and body[key] not in allowed):
+    """The value under the body's single key, of this kind."""
+    if set(body) != {key} or not isinstance(body[key], kind):
         raise _refuse(f'the body is {{"{key}": …}} with {", ".join(allowed)}')
     return body[key]
 

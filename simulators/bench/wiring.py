@@ -51,6 +51,8 @@ class Wiring:
     references: tuple[Pin, ...] = ()
     supply: Pin | None = None
     names_of_outputs: dict[int, str] = field(default_factory=dict)  # GPIO number -> name
+    calls: dict[str, Pin] = field(default_factory=dict)  # "cell_call_1" -> ADC channel, where fitted
+    temperatures: dict[str, Pin] = field(default_factory=dict)  # "cell_temperature_1" -> ADC channel
 
 
 def load_wiring(directory: Path) -> Wiring:
@@ -82,6 +84,12 @@ def _wiring(table: dict[str, Any]) -> Wiring:
         references=tuple(parse_pin(text) for text in table.get("references", ())),
         supply=parse_pin(table["supply"]) if table.get("supply") else None,
         names_of_outputs={number: name for name, number in outputs.items()},
+        calls={f"cell_call_{cell['number']}": parse_pin(cell["call"]) for cell in table["cells"] if "call" in cell},
+        temperatures={
+            f"cell_temperature_{cell['number']}": parse_pin(cell["temperature"])
+            for cell in table["cells"]
+            if "temperature" in cell
+        },
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from simulators.scenario import ending
 from simulators.scenario.errors import NotMetError
 from simulators.scenario.registry import action
+from simulators.scenario.words import BUTTONS
 from simulators.scenario.world import World
 from simulators.stack import variants
 from simulators.stack.calls import call
@@ -104,12 +105,17 @@ def press(world: World, button: str, hold_s: float = PRESS_S) -> None:
 
 @action("HOLD {button:button}", "presses a button and does not let go")
 def hold(world: World, button: str) -> None:
-    _set(world, button, "closed")
+    _set(world, button, "closed" if button in BUTTONS else "pressed")
 
 
 @action("RELEASE {button:button}", "lets go of a button")
 def release(world: World, button: str) -> None:
     _set(world, button, "auto")
+
+
+@action("TEMPERATURE {cell:cell} {value_c:celsius}", "how warm it is in a cell that has a sensor (45C)")
+def temperature(world: World, cell: int, value_c: float) -> None:
+    _set(world, f"cell_temperature_{cell}", f"{value_c}")
 
 
 # --- receivers and links ----------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def end_trip(world: World) -> None:
 
 def repair(world: World) -> None:
     """All wires, receivers and links as at the start."""
-    for wire in (*world.cells(), *INPUT_WIRES):
+    for wire in (*world.cells(), *world.care_wires(), *INPUT_WIRES):
         world.put_bench(f"wires/{wire}", {"set": "auto"})
     world.put_bench("gnss", {"mode": "parked", "latitude_deg": PARKED[0], "longitude_deg": PARKED[1]})
     world.put_bench("radio", {"mode": "registered"})

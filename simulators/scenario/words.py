@@ -38,6 +38,9 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _SPEED = re.compile(r"(\d+(?:\.\d+)?)(km/h|mps)")
 _POINT = re.compile(r"(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?)")
 _CELL = re.compile(r"(?:cell_)?(\d+)")
+_CELL_WIRE = re.compile(r"cell_(call_|temperature_)?\d+")
+_CALL = re.compile(r"cell_call_\d+")
+_CELSIUS = re.compile(r"(-?\d+(?:\.\d+)?)C")
 _CELL_PLAN = re.compile(r"(?:cell_)?(\d+):(\d+)(!?)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d\d):(\d\d(?:\.\d+)?)")
@@ -97,6 +100,13 @@ def cell_plan(word: str) -> dict[str, Any]:
     return {"cell": int(match[1]), "planned": int(match[2]), "supervision": bool(match[3])}
 
 
+def celsius(word: str) -> float:
+    match = _CELSIUS.fullmatch(word)
+    if not match:
+        raise ValueError("a temperature such as 45C or -5.5C")
+    return float(match[1])
+
+
 def number(word: str) -> int:
     if not word.isdecimal():
         raise ValueError("a number")
@@ -138,10 +148,14 @@ def one_of(what: str, known: Iterable[str]) -> Callable[[str], str]:
 
 
 def _input_wire(word: str) -> str:
-    if re.fullmatch(r"cell_\d+", word) or word in INPUT_WIRES:
+    if _CELL_WIRE.fullmatch(word) or word in INPUT_WIRES:
         return word
-    known = ("cell_1", *INPUT_WIRES)
+    known = ("cell_1", "cell_call_1", "cell_temperature_1", *INPUT_WIRES)
     raise ValueError(f"an input wire (cell_1, cell_2 …, {', '.join(INPUT_WIRES)}){nearest(word, known)}")
+
+
+def _button(word: str) -> str:
+    return word if _CALL.fullmatch(word) else one_of("a button", (*BUTTONS, "cell_call_1"))(word)
 
 
 def _any_wire(word: str) -> str:
@@ -149,7 +163,7 @@ def _any_wire(word: str) -> str:
 
 
 KINDS: dict[str, Callable[[str], Any]] = {
-    "button": one_of("a button", BUTTONS),
+    "button": _button,
     "input": _input_wire,
     "wire": _any_wire,
     "process": one_of("a process", PROCESSES),
@@ -168,6 +182,7 @@ KINDS: dict[str, Callable[[str], Any]] = {
     "cell": cell,
     "cell_plan": cell_plan,
     "number": number,
+    "celsius": celsius,
     "name": name,
     "day": day,
     "text": text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -120,8 +121,12 @@ class World:
 
     def cells(self) -> list[str]:
         """The names of the cells' loops, in order."""
-        names = [name for name in self.wires()["wires"] if name.startswith("cell_")]
+        names = [name for name in self.wires()["wires"] if re.fullmatch(r"cell_\d+", name)]
         return sorted(names, key=lambda name: int(name.removeprefix("cell_")))
+
+    def care_wires(self) -> list[str]:
+        """Call lines and thermistors of the cells, where the vehicle has them."""
+        return [name for name in self.wires()["wires"] if name.startswith(("cell_call_", "cell_temperature_"))]
 
     def timeline(self, after: int) -> list[dict[str, Any]]:
         return list(self._bench("GET", f"timeline?after={after}").body)

@@ -83,9 +83,8 @@ def _table(wires: dict[str, str]) -> str:
 
 
 def _vehicle(places: Places, variant: Variant, ports: Ports) -> str:
-    cells = "\n".join(
-        f'[[wiring.cells]]\nnumber = {number}\nloop = "ADC0.{number - 1}"' for number in range(1, variant.cells + 1)
-    )
+    cells = "\n".join(_cell(number, variant) for number in range(1, variant.cells + 1))
+    care = "" if variant.welfare_check_s is None else f"\n[care]\nwelfare_check_s = {variant.welfare_check_s}\n"
     return f"""\
 [vehicle]
 id = {_text(variants.VEHICLE)}
@@ -134,7 +133,16 @@ manual_fallback = ["ventilation", "lighting"]
 [display]
 host = {_text(HOST)}
 port = {ports.display}
-"""
+{care}"""
+
+
+def _cell(number: int, variant: Variant) -> str:
+    lines = ["[[wiring.cells]]", f"number = {number}", f'loop = "ADC0.{number - 1}"']
+    if number in variant.calls:
+        lines.append(f"call = {_text(variant.calls[number])}")
+    if number in variant.temperatures:
+        lines.append(f"temperature = {_text(variant.temperatures[number])}")
+    return "\n".join(lines)
 
 
 def _units(keys: dict[str, SigningKey]) -> str:

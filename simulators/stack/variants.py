@@ -1,11 +1,12 @@
-"""The two vehicles of the demo: the reference vehicle, and a small one with short times for tests.
+"""The vehicles of the demo: the reference vehicle, a small one with short times for tests, and that with care watch.
 
 What the Order demands is the same on both; only what a vehicle may configure differs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 VEHICLE = "kz-mp-017"
 PIN = "2468"
@@ -64,21 +65,32 @@ class Variant:
     resend_first_s: float = 5.0
     resend_max_s: float = 60.0
     moving_s: float = 10.0
+    calls: Mapping[int, str] = field(default_factory=dict)  # cell -> ADC channel of its call line
+    temperatures: Mapping[int, str] = field(default_factory=dict)  # cell -> ADC channel of its thermistor
+    welfare_check_s: float | None = None
 
 
+_TWO_CELLS = Variant(
+    "two_cells",
+    cells=2,
+    lockout_s=2.0,
+    confirm_within_s=4.0,
+    unscheduled_halt_s=5.0,
+    serial_stale_s=1.5,
+    radio_poll_s=0.3,
+    keepalive_s=5,
+    resend_first_s=0.5,
+    resend_max_s=2.0,
+    moving_s=1.0,
+)
 VARIANTS = {
     "six_cells": Variant("six_cells", cells=6),
-    "two_cells": Variant(
-        "two_cells",
-        cells=2,
-        lockout_s=2.0,
-        confirm_within_s=4.0,
-        unscheduled_halt_s=5.0,
-        serial_stale_s=1.5,
-        radio_poll_s=0.3,
-        keepalive_s=5,
-        resend_first_s=0.5,
-        resend_max_s=2.0,
-        moving_s=1.0,
+    "two_cells": _TWO_CELLS,
+    "two_cells_care": replace(
+        _TWO_CELLS,
+        name="two_cells_care",
+        calls={1: "ADC0.2", 2: "ADC0.3"},
+        temperatures={1: "ADC1.5", 2: "ADC1.6"},
+        welfare_check_s=12.0,  # long enough for the lines of a scenario that are about something else
     ),
 }

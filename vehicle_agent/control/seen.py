@@ -13,6 +13,7 @@ class WiresSeen:
     def __init__(self) -> None:
         self._contacts: dict[str, bool | None] = {}
         self._loops: dict[str, object] = {}
+        self._calls: dict[str, object] = {}
         self._states: dict[str, set[bool]] = {}
 
     def add(self, reading: RigReading) -> None:
@@ -31,6 +32,12 @@ class WiresSeen:
                     states.add(True)
                 elif word in _UNLOCKED:
                     states.add(False)
+        if reading.calls != self._calls:
+            self._calls = dict(reading.calls)
+            for name, call in reading.calls.items():
+                states = self._states.setdefault(name, set())
+                if call in ("idle", "pressed"):
+                    states.add(call == "pressed")
 
     def exercised(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Wires seen in both states, and the others."""

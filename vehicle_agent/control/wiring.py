@@ -27,6 +27,10 @@ def rig_spec(wiring: WiringTable) -> RigSpec:
         supply=wiring.supply,
         inputs=wiring.inputs,
         outputs=wiring.outputs,
+        calls={f"cell_call_{cell.number}": cell.call for cell in wiring.cells if cell.call is not None},
+        temperatures={
+            f"cell_temperature_{cell.number}": cell.temperature for cell in wiring.cells if cell.temperature is not None
+        },
     )
 
 
@@ -53,6 +57,8 @@ def readings(
         stuck=reading.stuck,
         journal_ok=journal_ok,
         is_enabled=is_enabled,
+        calls=reading.calls,
+        temperatures_c=reading.temperatures_c,
     )
 
 

@@ -39,6 +39,7 @@ const MEANING = {
   permit_readback: ["relay seen closed", "relay seen open"],
 };
 const CUTTERS = ["cut", "short", "leak"];
+const CELSIUS = "°C"; // among a wire's words: it takes a temperature
 const HINTS = {
   auto: "as the simulated vehicle has it",
   cut: "the wire is broken",
@@ -94,8 +95,10 @@ async function act(method, path, body) {
 
 function wireRow(name, wire) {
   const words = make("td", { className: "words" });
+  if (wire.allowed.includes("idle")) words.append(finger(name));
+  if (wire.allowed.includes(CELSIUS)) words.append(thermometer(name, wire.level));
   for (const word of [...wire.allowed.filter((each) => !CUTTERS.includes(each)), ...CUTTERS]) {
-    if (!wire.allowed.includes(word)) continue;
+    if (!wire.allowed.includes(word) || word === CELSIUS) continue;
     if (word === "cut") words.append(make("span", { className: "gap" }));
     const button = make("button", { type: "button", textContent: say(word.replace("_", " ")), className: CUTTERS.includes(word) ? "cutter" : "" });
     button.dataset.word = word;
@@ -106,9 +109,22 @@ function wireRow(name, wire) {
   const level = make("td", { className: "level" });
   const row = make("tr", {}, make("td", { textContent: say(name.replaceAll("_", " ")) }), level, words);
   row.dataset.wire = name;
-  const isLoop = wire.allowed.includes("locked");
-  find(isLoop ? "#loops tbody" : "#contacts tbody").append(row);
-  rows.set(name, { row, level, isLoop });
+  const isCare = wire.allowed.includes("idle") || wire.allowed.includes(CELSIUS);
+  if (isCare) find("#care").hidden = false;
+  find(isCare ? "#care tbody" : wire.allowed.includes("locked") ? "#loops tbody" : "#contacts tbody").append(row);
+  rows.set(name, { row, level, isContact: wire.allowed.includes("closed") });
+}
+
+function finger(name) {
+  const push = make("button", { type: "button", className: "push", textContent: say("press"), title: say("a click presses for 0.5 s") });
+  push.onclick = () => act("POST", `press/${name}`, { hold_s: 0.5 });
+  return push;
+}
+
+function thermometer(name, level) {
+  const celsius = make("input", { type: "number", step: "0.5", value: level, ariaLabel: CELSIUS });
+  celsius.onchange = () => act("PUT", `wires/${name}`, { set: celsius.value });
+  return make("label", {}, `${CELSIUS} `, celsius);
 }
 
 function meaningOf(name, word) {
@@ -128,9 +144,9 @@ function showWires(wires) {
       continue;
     }
     if (!rows.has(name)) wireRow(name, wire);
-    const { row, level, isLoop } = rows.get(name);
+    const { row, level, isContact } = rows.get(name);
     const [word, ...over] = wire.level.split("+");
-    level.textContent = [isLoop ? say(word.replace("_", " ")) : meaningOf(name, word), ...over.map(say)].join(" + ");
+    level.textContent = [isContact ? meaningOf(name, word) : say(word.replace("_", " ")), ...over.map(say)].join(" + ");
     level.classList.toggle("fault", Boolean(wire.fault) || over.length > 0 || CUTTERS.includes(word));
     row.classList.toggle("hand", wire.set !== "auto");
     for (const button of row.querySelectorAll("button")) {

@@ -22,6 +22,9 @@ const WORDS = {
     "үзу, тұйықтау және ағу сымды бүлдіреді",
     "обрыв, замыкание и утечка портят провод",
   ],
+  "Care watch": ["Адамдарды бақылау", "Наблюдение за людьми"],
+  press: ["басу", "нажать"],
+  idle: ["тыныш", "покой"],
   "Contacts and switches": ["Контактілер мен ажыратқыштар", "Контакты и выключатели"],
   Cables: ["Кабельдер", "Кабели"],
   GNSS: ["Спутниктік навигация", "Спутниковая навигация"],
@@ -153,10 +156,17 @@ const language = (() => {
   return LANGUAGES.includes(asked) ? asked : "en";
 })();
 
+// What stands in a cell, by its wire's words, with the cell's number.
+const CELLS = {
+  cell: ["{n}-камера", "камера {n}"],
+  "cell call": ["{n}-камерадан шақыру", "вызов из камеры {n}"],
+  "cell temperature": ["{n}-камера температурасы", "температура, камера {n}"],
+};
+
 // The words of the chosen language; `cell 3` and other numbered names keep their number.
 function say(english) {
-  const cell = /^cell (\d+)$/.exec(english);
-  if (cell && language !== "en") return language === "kk" ? `${cell[1]}-камера` : `камера ${cell[1]}`;
+  const cell = /^(cell(?: call| temperature)?) (\d+)$/.exec(english);
+  if (cell && language !== "en") return CELLS[cell[1]][LANGUAGES.indexOf(language)].replace("{n}", cell[2]);
   const entry = WORDS[english];
   return language === "en" || entry === undefined ? english : entry[LANGUAGES.indexOf(language)];
 }

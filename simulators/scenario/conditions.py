@@ -258,7 +258,8 @@ def uplink(world: World, state: str) -> Seen:
 
 
 @condition(
-    "WIRE {wire:wire} {level:closed|open|locked|bolt_open|both_open|on|off}", "what the bench measures on a wire"
+    "WIRE {wire:wire} {level:closed|open|locked|bolt_open|both_open|idle|pressed|on|off}",
+    "what the bench measures on a wire",
 )
 def wire_level(world: World, wire: str, level: str) -> Seen:
     found = world.wires()["wires"].get(wire, {}).get("level")

@@ -212,9 +212,9 @@ class ControlRig:
 
 
 @contextlib.contextmanager
-def control_rig(root: Path) -> Iterator[ControlRig]:
+def control_rig(root: Path, variant: str = "two_cells") -> Iterator[ControlRig]:
     """A bench that runs; control is started by the test."""
-    rig = ControlRig(root)
+    rig = ControlRig(root, replace(VARIANTS[variant], lockout_s=300.0))
     try:
         rig.start_bench()
         yield rig

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,23 @@ SPEC = RigSpec(
     inputs=INPUTS,
     outputs=OUTPUTS,
 )
+# The care watch beside two cells: call lines on one converter, thermometers on the other.
+CALLS = {"cell_call_1": "ADC0.2", "cell_call_2": "ADC0.3"}
+TEMPERATURES = {"cell_temperature_1": "ADC1.5", "cell_temperature_2": "ADC1.6"}
+TWO_CELLS_SPEC = replace(SPEC, cells={"cell_1": "ADC0.0", "cell_2": "ADC0.1"})
+CARE_SPEC = replace(TWO_CELLS_SPEC, calls=CALLS, temperatures=TEMPERATURES)
 DEADLINE_S = 10.0
 
 
-def write_wiring(directory: Path) -> Path:
-    """A configuration directory with the reference pin map."""
+def write_wiring(directory: Path, spec: RigSpec = SPEC) -> Path:
+    """A configuration directory with the reference pin map, or another one of loops."""
     lines = ["[wiring]", 'body_door = "ADC0.6"', 'references = ["ADC0.7", "ADC1.7"]', 'supply = "ADC1.4"']
-    for name, channel in CELLS.items():
-        lines += ["[[wiring.cells]]", f"number = {name.removeprefix('cell_')}", f'loop = "{channel}"']
+    for name, channel in spec.cells.items():
+        number = name.removeprefix("cell_")
+        lines += ["[[wiring.cells]]", f"number = {number}", f'loop = "{channel}"']
+        for key, wires in (("call", spec.calls), ("temperature", spec.temperatures)):
+            if f"cell_{key}_{number}" in wires:
+                lines.append(f'{key} = "{wires[f"cell_{key}_{number}"]}"')
     lines += ["[wiring.inputs]", *(f'{name} = "{pin}"' for name, pin in INPUTS.items())]
     lines += ["[wiring.outputs]", *(f'{name} = "{pin}"' for name, pin in OUTPUTS.items())]
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,9 +64,9 @@ def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = DEADLI
 
 
 class BenchProcess:
-    def __init__(self, place: Path, *arguments: str) -> None:
+    def __init__(self, place: Path, *arguments: str, spec: RigSpec = SPEC) -> None:
         self.directory = place / "bench"
-        config = write_wiring(place / "config")
+        config = write_wiring(place / "config", spec)
         command = [sys.executable, "-m", "simulators.bench.cli", "run", "--config", str(config)]
         self.process = subprocess.Popen(
             [*command, "--bench-dir", str(self.directory), "--port", "0", *arguments], stdout=subprocess.PIPE, text=True

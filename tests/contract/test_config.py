@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import shutil
 from pathlib import Path
@@ -9,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from hw.plan import Plan
 from hw.rig import RigSpec
 from tests.contract.config_files import DESK, FILES, REFERENCE, changed, tree, write
 from vehicle_agent.config import ConfigError, core_settings, load_config, load_desk, wiring_sha256
 from vehicle_agent.config_checks import INPUTS, OUTPUTS
+from vehicle_agent.control.wiring import rig_spec
+from vehicle_agent.core.settings import Settings
 
 
 def refusal(directory: Path) -> str:
@@ -51,6 +56,82 @@ def test_the_wiring_hash_is_of_the_wiring_alone(tmp_path: Path) -> None:
     moved = changed("vehicle.wiring.outputs.buzzer", "GPIO24")
     moved["vehicle"]["wiring"]["outputs"]["intercom_tone"] = "GPIO21"
     assert wiring_sha256(load_config(write(tmp_path, moved))) != reference
+
+
+def test_a_vehicle_without_care_watch_keeps_its_fingerprint_and_fitting_it_changes_it(tmp_path: Path) -> None:
+    """What was commissioned before there was a care watch stays so; the oracle knows only the fields of then."""
+    config = load_config(REFERENCE)
+    dumped = config.vehicle.wiring.model_dump(mode="json")
+    then = {name: dumped[name] for name in ("body_door", "references", "supply", "supply_counts", "inputs", "outputs")}
+    then["cells"] = [{name: cell[name] for name in ("number", "loop", "pair")} for cell in dumped["cells"]]
+    text = json.dumps(then, sort_keys=True, separators=(",", ":"))
+    before = hashlib.sha256(text.encode()).hexdigest()
+    assert wiring_sha256(config) == before
+    seen = {before}
+    for path, pin in (("call", "ADC1.5"), ("call", "ADC1.6"), ("temperature", "ADC1.5"), ("temperature", "ADC1.6")):
+        seen.add(wiring_sha256(load_config(write(tmp_path, changed(f"vehicle.wiring.cells.2.{path}", pin)))))
+    assert len(seen) == 5
+    limits = changed("vehicle.care", {"welfare_check_s": 600.0})
+    assert wiring_sha256(load_config(write(tmp_path, limits))) == before, "a limit is no wire"
+
+
+def test_H36_core_settings_carry_the_care_watch_and_nothing_of_it_where_none_is_fitted(tmp_path: Path) -> None:
+    settings = core_settings(load_config(REFERENCE))
+    assert (settings.call_cells, settings.temperature_cells, settings.welfare_check_s) == ((), (), None)
+    assert settings.care_equipment() == ()
+    built_in = Settings(vehicle="v", origin="o", units=frozenset(), cells=())
+    assert settings.cell_temperature_c == built_in.cell_temperature_c
+    files = changed("vehicle.care", {"temperature_min_c": 5, "temperature_max_c": 28.5, "welfare_check_s": 900})
+    files["vehicle"]["wiring"]["cells"][5]["call"] = "ADC1.5"
+    files["vehicle"]["wiring"]["cells"][1]["temperature"] = "ADC1.6"
+    config = load_config(write(tmp_path, files))
+    settings = core_settings(config)
+    assert (settings.call_cells, settings.temperature_cells) == ((6,), (2,))
+    assert (settings.cell_temperature_c, settings.welfare_check_s) == ((5.0, 28.5), 900.0)
+    spec = rig_spec(config.vehicle.wiring)
+    assert (spec.calls, spec.temperatures) == ({"cell_call_6": "ADC1.5"}, {"cell_temperature_2": "ADC1.6"})
+    assert Plan(spec).chips == [0, 1], "the rig takes what the configuration accepts"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("wiring.cells.2.call", "^!GPIO3", "wiring.cells#3.call: not a plain ADC channel"),
+        ("wiring.cells.2.call", "!ADC1.5", "wiring.cells#3.call: not a plain ADC channel"),
+        ("wiring.cells.2.call", "ADC2.0", "there are chips 0..1"),
+        ("wiring.cells.2.call", "ADC1.4", "ADC1.4 is already wiring.cells#3.call"),
+        ("wiring.cells.2.temperature", "^!GPIO3", "a thermistor is measured"),
+        ("wiring.cells.2.temperature", "ADC0.5", "ADC0.5 is already wiring.cells#3.temperature"),
+        ("wiring.cells.2.temperatur", "ADC1.5", "unknown key; did you mean temperature?"),
+        (
+            "care.temperature_max_c",
+            45,
+            "temperature_max_c: not a good value (given: 45); allowed: a number from 20",
+        ),
+        ("care.temperature_max_c", 19, "no longer cools it"),
+        ("care.temperature_min_c", -5, "a number from 0 to 18"),
+        ("care.welfare_check_s", 0, "over an hour is no watch"),
+        ("care.welfare_check_s", 3601, "a number from 1 to 3600"),
+        ("care.welfare", 60, "unknown key"),
+        ("care.temperature_max_c", 28, "care.temperature_max_c: no cell has a temperature sensor"),
+        ("care.temperature_min_c", 12, "care.temperature_min_c: no cell has a temperature sensor"),
+    ],
+)
+def test_H34_H36_a_wrong_care_watch_is_named_with_what_is_allowed(
+    tmp_path: Path, path: str, value: Any, said: str
+) -> None:
+    assert said in refusal(write(tmp_path, changed(f"vehicle.{path}", value)))
+
+
+def test_H34_a_care_line_on_a_converter_without_a_reference_is_refused(tmp_path: Path) -> None:
+    files = tree()
+    wiring = files["vehicle"]["wiring"]
+    wiring["inputs"] |= {"fan_switch": "^!GPIO7", "light_switch": "^!GPIO8", "beacon_switch": "_GPIO9"}
+    wiring["inputs"]["light_sense"] = "_GPIO10"
+    del wiring["supply"]
+    wiring["references"] = ["ADC0.7"]
+    wiring["cells"][0]["call"] = "ADC1.0"
+    assert "none for ADC1, which is in use" in refusal(write(tmp_path, files))
 
 
 @pytest.mark.parametrize(
@@ -292,8 +373,6 @@ def test_the_desk_needs_a_key_for_each_unit_and_vehicle(tmp_path: Path) -> None:
 
 def test_the_rig_takes_what_the_configuration_accepts() -> None:
     """Both check the pins; neither may be stricter than the other on the reference."""
-    from hw.plan import Plan
-
     wiring = load_config(REFERENCE).vehicle.wiring
     spec = RigSpec(
         cells={f"cell_{cell.number}": str(cell.loop) for cell in wiring.cells},

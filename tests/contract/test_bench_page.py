@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.contract.bench_process import BenchProcess, rig_on, wait_for
+from tests.contract.bench_process import CARE_SPEC, BenchProcess, rig_on, wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
@@ -111,3 +111,47 @@ def test_every_word_of_the_page_is_there_in_kazakh_and_russian(
     page.close()
     left = {text for text in shown if any("a" <= letter <= "z" for letter in text.lower())} - {"Eng"}
     assert left == set()
+
+
+@pytest.fixture(scope="module")
+def care_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchProcess]:
+    process = BenchProcess(tmp_path_factory.mktemp("care"), spec=CARE_SPEC)
+    yield process
+    process.stop()
+
+
+def test_the_care_watch_has_its_place_only_where_it_is_fitted(page: Page) -> None:
+    expect(page.locator('tr[data-wire="cell_2"]')).to_be_visible()
+    expect(page.locator("#care")).to_be_hidden()
+
+
+def test_a_call_is_pressed_and_a_cell_is_heated_on_the_page(care_bench: BenchProcess, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(care_bench.url)
+    call, temperature = (page.locator(f'#care tr[data-wire="cell_{what}_1"]') for what in ("call", "temperature"))
+    expect(temperature.locator(".level")).to_have_text("21.0")
+    seen = care_bench.last()
+    call.get_by_role("button", name="press", exact=True).click()
+    edges = wait_for(lambda: (found := care_bench.timeline(seen))[1:] and found, "pressed and released")
+    assert [(edge["wire"], edge["level"]) for edge in edges] == [("cell_call_1", "pressed"), ("cell_call_1", "idle")]
+    temperature.locator("input").fill("45")
+    temperature.locator("input").press("Enter")
+    expect(temperature.locator(".level")).to_have_text("45.0")
+    assert care_bench.wires()["wires"]["cell_temperature_1"]["set"] == "45.0"
+    temperature.get_by_role("button", name="cut", exact=True).click()
+    expect(temperature.locator(".level")).to_have_class("level fault")
+    page.close()
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_the_care_watch_is_there_in_kazakh_and_russian(
+    care_bench: BenchProcess, browser: Browser, language: str
+) -> None:
+    care_bench.all_auto()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{care_bench.url}/?lang={language}")
+    expect(page.locator('tr[data-wire="cell_temperature_2"]')).to_be_visible()
+    shown = [text.replace("°C", "") for text in page.locator("#care h2, #care button, #care td").all_inner_texts()]
+    page.close()
+    assert [text for text in shown if any("a" <= letter <= "z" for letter in text.lower())] == []
+    assert any("2" in text for text in shown)

@@ -122,7 +122,16 @@ def notice(unit: str, stage: str, overdue: bool = False, by: str | None = None, 
 
 
 def alarm(code: str, item: str | None, priority: str, state: str = "unacknowledged") -> Json:
-    return {"id": f"a-{code}", "code": code, "priority": priority, "state": state, "since": AT, "item": item}
+    return {
+        "id": f"a-{code}",
+        "code": code,
+        "priority": priority,
+        "state": state,
+        "since": AT,
+        "item": item,
+        "acknowledged_by": "commander" if state == "acknowledged" else None,
+        "shelved_until": None,
+    }
 
 
 def refusal(code: str, item: str | None = None, rule: str | None = "15") -> Json:

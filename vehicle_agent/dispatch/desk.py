@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from vehicle_agent.dispatch import clock
 from vehicle_agent.dispatch.board import Board, lag_s
+from vehicle_agent.dispatch.flood import AlarmRate
 from vehicle_agent.dispatch.inbox import Batch, Inbox
 from vehicle_agent.dispatch.intake import Keyring, judge_notice, judge_report
 from vehicle_agent.dispatch.model import Delivery, Head, Notice, Reason, Receipt, Refusal, Report, Stage
@@ -64,6 +65,7 @@ class Desk:
         keyring: Keyring,
         signers: Mapping[str, jws.Signer],
         board: Board,
+        rate: AlarmRate,
         publish: Publish,
         on_change: Callable[[Changes], None],
     ) -> None:
@@ -72,6 +74,7 @@ class Desk:
         self._keyring = keyring
         self._signers = signers
         self._board = board
+        self._rate = rate
         self._outbox = Outbox(publish)
         self._on_change = on_change
         self._changes = Changes()
@@ -191,6 +194,8 @@ class Desk:
         for report, lag in accepted:
             if report.part == "events":
                 self._changes.events = True
+                if report.kind == "alarm" and report.data["change"] == "raised":
+                    self._rate.add(report.id, report.vehicle, report.at_s - (lag or 0.0))
             else:
                 self._board.put(report, now, lag)
                 self._changes.vehicles.add(report.vehicle)

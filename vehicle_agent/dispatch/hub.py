@@ -119,7 +119,7 @@ class Hub:
         has_events = any(change.events for change in changes)
         rows = await asyncio.to_thread(lambda: [self._register.notice(notice) for notice in sorted(notices)])
         warnings = await asyncio.to_thread(self._register.warnings) if has_warnings else None
-        events = await asyncio.to_thread(self._register.events, EVENTS_SHOWN) if has_events else None
+        events = await asyncio.to_thread(self._register.events_apart, EVENTS_SHOWN) if has_events else None
         cars = self._board.rows(sorted(vehicles))
         for stream in self._streams:
             stream.put("notices", {row["id"]: row for row in rows if row})
@@ -134,7 +134,7 @@ class Hub:
             "notices": {row["id"]: row for row in reversed(self._register.notices(NOTICES_SHOWN))},
             "vehicles": {row["vehicle"]: row for row in self._board.rows()},
             "warnings": {row["key"]: row for row in self._register.warnings()},
-            "events": dict(enumerate(self._register.events(EVENTS_SHOWN))),
+            "events": dict(enumerate(self._register.events_apart(EVENTS_SHOWN))),
         }
 
 

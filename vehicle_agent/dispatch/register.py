@@ -86,11 +86,25 @@ class Register:
 
     def events(self, limit: int) -> list[Row]:
         """The newest events of the vehicles of this unit."""
+        return self._events("kind is not null", (limit,))
+
+    def events_apart(self, limit: int) -> list[Row]:
+        """The newest alarm events and the newest others, each up to the limit: a flood pushes nothing else out."""
+        return [*self._events("kind <> 'alarm'", (limit,)), *self._events("kind = 'alarm'", (limit,))]
+
+    def alarms_raised(self, received_after: str) -> list[Row]:
+        """Alarms that vehicles told of since then: event's id, vehicle, and when it came."""
         with closing(self._open()) as db:
-            rows = db.query(
-                "select vehicle, kind, time, received_at, data from events order by row desc limit ?", (limit,)
+            sql = (
+                "select id, vehicle, time, received_at from events where kind = 'alarm' and received_at >= ? "
+                "and json_extract(data, '$.change') = 'raised'"
             )
-            return [{**row, "data": json.loads(row["data"])} for row in rows]
+            return list(db.query(sql, (received_after,)))
+
+    def _events(self, which: str, limit: tuple[int]) -> list[Row]:
+        with closing(self._open()) as db:
+            sql = f"select vehicle, kind, time, received_at, data from events where {which} order by row desc limit ?"  # noqa: S608  constant text
+            return [{**row, "data": json.loads(row["data"])} for row in db.query(sql, limit)]
 
     def warnings(self) -> list[Row]:
         """Refusals, conflicts and gaps, the newest first, each with who has seen it as it stands now."""

@@ -15,14 +15,16 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import uvicorn
 
 from vehicle_agent.config import DeskConfig
 from vehicle_agent.dispatch import clock
-from vehicle_agent.dispatch.board import Board
+from vehicle_agent.dispatch.board import EARLIEST_PLAUSIBLE, Board
 from vehicle_agent.dispatch.desk import Changes, Desk
+from vehicle_agent.dispatch.flood import WINDOW_S, AlarmRate
 from vehicle_agent.dispatch.hub import Hub
 from vehicle_agent.dispatch.inbox import Inbox
 from vehicle_agent.dispatch.intake import Keyring
@@ -84,6 +86,7 @@ def _assemble(config: DeskConfig, port: int) -> Running:
         log.critical("the register was damaged; it lies at %s and a new one was begun", store.moved_aside)
     register = Register(config.desk.database)
     board = Board(keyring.vehicles, register.reports())
+    rate = AlarmRate(_raised_lately(register))
     inbox = Inbox(frozenset(units), keyring.vehicles)
 
     # The parts call each other; these two names are filled below, before anything runs.
@@ -99,11 +102,12 @@ def _assemble(config: DeskConfig, port: int) -> Running:
         keyring=keyring,
         signers=signers,
         board=board,
+        rate=rate,
         publish=publish,
         on_change=changed,
     )
     link = Link(config.broker, units, inbox, desk.link_changed, desk.puback)
-    health = _health(desk, link, clock.mono_s())
+    health = _health(desk, link, rate, clock.mono_s())
     hub = Hub(register, board, lambda: health() if clock.mono_s() - desk.stamp_s <= WEDGED_AFTER_S else None)
     app = build(Parts(desk, register, board, hub, units, config.desk.language, health))
     return Running(desk, link, hub, store, Guard(app, _hosts(config.desk.host, port)))
@@ -121,7 +125,20 @@ def _keys(config: DeskConfig) -> tuple[Keyring, dict[str, FileSigner]]:
     return keyring, signers
 
 
-def _health(desk: Desk, link: Link, started_s: float) -> Callable[[], dict[str, Any]]:
+def _raised_lately(register: Register) -> list[tuple[str, str, float]]:
+    """What an earlier run of this program was told within the window; as old as it was when it came, or older."""
+    now_s, now_utc = clock.mono_s(), clock.now_utc()
+    found = []
+    for row in register.alarms_raised(clock.to_text(now_utc - timedelta(seconds=WINDOW_S))):
+        moments = [clock.from_text(row[name]) for name in ("time", "received_at")]
+        # A vehicle without a clock says a time long gone: then it counts from when it came.
+        known = [moment for moment in moments if moment is not None and moment >= EARLIEST_PLAUSIBLE]
+        oldest = min(known, default=now_utc)
+        found.append((row["id"], row["vehicle"], now_s - max(0.0, (now_utc - oldest).total_seconds())))
+    return found
+
+
+def _health(desk: Desk, link: Link, rate: AlarmRate, started_s: float) -> Callable[[], dict[str, Any]]:
     def health() -> dict[str, Any]:
         now_s = clock.mono_s()
         is_working = now_s - desk.stamp_s <= WEDGED_AFTER_S
@@ -136,6 +153,7 @@ def _health(desk: Desk, link: Link, started_s: float) -> Callable[[], dict[str, 
                 "problem": link.problem,
                 "for_s": round(now_s - link.since_s, 1),
             },
+            "alarms": rate.look(now_s),
         }
 
     return health

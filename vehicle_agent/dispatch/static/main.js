@@ -1,5 +1,6 @@
 // The duty officer's page: what came over the stream, drawn; what a person presses, sent.
 
+import * as alarms from "/static/alarms.js";
 import { fill, find, make } from "/static/dom.js";
 import { moment } from "/static/format.js";
 import * as live from "/static/live.js";
@@ -36,8 +37,10 @@ function draw() {
   notices.draw(acknowledge, live.tick() ? Date.parse(live.tick().at) : null);
   vehicles.draw();
   warnings.draw(seen);
-  fill(find("events"), events, (row) => `${row.vehicle}${row.time}${row.kind}${JSON.stringify(row.data)}`, vehicles.eventLine, language);
-  find("no-events").hidden = events.length > 0;
+  alarms.drawLog(events.filter((row) => row.kind === "alarm"), live.tick()?.alarms);
+  const others = events.filter((row) => row.kind !== "alarm");
+  fill(find("events"), others, (row) => `${row.vehicle}${row.time}${row.kind}${JSON.stringify(row.data)}`, vehicles.eventLine, language);
+  find("no-events").hidden = others.length > 0;
   const count = notices.waiting();
   document.title = count ? `(${count}) ${text("title")}` : text("title");
 }

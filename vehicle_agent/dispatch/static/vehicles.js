@@ -2,10 +2,10 @@
 
 import { fill, find, make } from "/static/dom.js";
 import { moment, place, span } from "/static/format.js";
-import { alarm, item, language, text, word } from "/static/words.js";
+import * as alarms from "/static/alarms.js";
+import { item, language, text, word } from "/static/words.js";
 
 const rows = new Map(); // vehicle -> {row, at_ms}: when the row came, by the page's own steady clock
-const GRAVE_SHOWN = 4;
 
 export function take({ reset, rows: given }) {
   if (reset) rows.clear();
@@ -66,15 +66,8 @@ function link(row, isSilent) {
 }
 
 function troubles(row) {
-  const rank = { critical: 0, warning: 1, advisory: 2 };
-  const alarms = [...row.alarms].sort((a, b) => rank[a.priority] - rank[b.priority]);
-  const list = make("ul", "troubles",
-    alarms.slice(0, GRAVE_SHOWN).map((one) =>
-      make("li", one.state === "returned" ? "returned" : one.priority,
-        make("span", "sign", { critical: "■", warning: "▲", advisory: "●" }[one.priority]),
-        `${word("priority", one.priority)}: ${alarm(one.code, one.item)}`,
-        one.state === "unacknowledged" ? "" : ` (${word("alarm_state", one.state)})`)));
-  const more = row.alarms_total - Math.min(alarms.length, GRAVE_SHOWN);
+  const list = make("ul", "troubles", alarms.causes(row.alarms).map(alarms.line));
+  const more = row.alarms_total - row.alarms.length; // the vehicle tells its ten gravest
   if (more > 0) list.append(make("li", "quiet", text("and_more", { n: more })));
   for (const [code, equipment] of Object.entries(row.equipment)) {
     if (equipment.status === "working") continue;
@@ -110,7 +103,6 @@ export function eventLine(row) {
   const { data } = row;
   const what = {
     phase: () => word("phase", data.phase),
-    alarm: () => `${alarm(data.code, data.item)} (${word("alarm_state", data.change === "raised" ? "unacknowledged" : data.change)})`,
     fallback: () => item(data.item),
     notice_stage: () => `${data.kind ? `${word("notice", data.kind)}: ` : ""}${word("stage", data.stage)}${data.by ? ` (${[data.by, data.post].filter(Boolean).join(", ")})` : ""}`,
   }[row.kind];

@@ -24,12 +24,27 @@ export const text = (code, values = {}) => word("desk", code, values);
 
 // The name of an equipment or a checklist row.
 export function item(code) {
-  const cell = /^cell_lock_(\d+)$/.exec(code);
-  return cell ? word("item", "cell_lock_N", { n: cell[1] }) : word("item", code);
+  return items([code])[0];
 }
 
-// What an alarm is about.
-export function alarm(code, about) {
-  const number = /(\d+)$/.exec(about ?? "");
-  return word("cause", code, { item: about ? item(about) : "", n: number ? number[1] : "", unit: about ?? "" });
+// Names of several; those that differ by their number only become one, "Door and lock, cell 1, 2, 5".
+function items(codes) {
+  const kinds = new Map();
+  for (const code of codes) {
+    const [, kind, number] = /^(cell(?:_lock|_call|_temperature)?)_(\d+)$/.exec(code) ?? [];
+    kinds.set(kind ?? code, [...(kinds.get(kind ?? code) ?? []), ...(number ? [number] : [])]);
+  }
+  return [...kinds].map(([kind, numbers]) => {
+    if (numbers.length === 0) return catalogue.item?.[kind] ?? catalogue.panel?.[kind] ?? kind;
+    return kind === "cell" ? word("display", "cell", { n: listed(numbers) }) : word("item", `${kind}_N`, { n: listed(numbers) });
+  });
+}
+
+const listed = (numbers) => [...new Set(numbers.map(Number))].sort((a, b) => a - b).join(", ");
+
+// What an alarm is about, on all its items.
+export function alarm(code, codes) {
+  const numbers = codes.map((one) => /(\d+)$/.exec(one)?.[1]).filter(Boolean);
+  const group = codes.length > 1 && catalogue.cause_many?.[code] !== undefined ? "cause_many" : "cause";
+  return word(group, code, { item: items(codes).join("; "), n: listed(numbers), unit: codes.join(", ") });
 }

@@ -31,20 +31,21 @@ async function post(path, body) {
   return { status: response.status, data, retryAfter: response.headers.get("Retry-After") };
 }
 
-export async function openSession(pin) {
+// `by`: name or post of the commander; without one control takes the role.
+export async function openSession(pin, by) {
   try {
-    return await post("/api/v1/session", { pin });
+    return await post("/api/v1/session", by ? { pin, by } : { pin });
   } catch {
     return { status: 503, data: {} };
   }
 }
 
 // `concerns(snapshot)`: what of the snapshot the person relied on. When something else changed in between, the command
-// is sent once more by itself; when that changed, the person is told to look again.
-export async function command(name, args = {}, concerns = (snapshot) => snapshot.phase) {
+// is sent once more by itself (`again` times); when that changed, the person is told to look again.
+export async function command(name, args = {}, concerns = (snapshot) => snapshot.phase, again = 1) {
   if (isBusy || !live.snapshot) return false;
   const relied = JSON.stringify(concerns(live.snapshot));
-  let result = await once(name, args, concerns, relied);
+  let result = await once(name, args, concerns, relied, again);
   if (result !== NEEDS_PIN) return result;
   await onNeedPin(); // never comes back when the person gives up
   // After the PIN, what was wanted is done only if what the person relied on is still so.
@@ -52,14 +53,14 @@ export async function command(name, args = {}, concerns = (snapshot) => snapshot
     onMessage({ code: "refused", refusals: [{ code: "stale_view" }] });
     return false;
   }
-  result = await once(name, args, concerns, relied);
+  result = await once(name, args, concerns, relied, again);
   return result === true;
 }
 
-async function once(name, args, concerns, relied) {
+async function once(name, args, concerns, relied, again) {
   setBusy(true);
   try {
-    return await attempt(name, args, concerns, relied, live.snapshot.rev, true);
+    return await attempt(name, args, concerns, relied, live.snapshot.rev, again);
   } catch {
     onMessage({ code: "no_answer" });
     return false;
@@ -68,7 +69,7 @@ async function once(name, args, concerns, relied) {
   }
 }
 
-async function attempt(name, args, concerns, relied, rev, mayRetry) {
+async function attempt(name, args, concerns, relied, rev, again) {
   const { status, data } = await post(`/api/v1/commands/${name}`, { rev, ...args });
   if (status === 200) {
     if (data.warnings?.length) onMessage({ code: "warning", warnings: data.warnings });
@@ -85,8 +86,8 @@ async function attempt(name, args, concerns, relied, rev, mayRetry) {
   if (status === 401) return NEEDS_PIN;
   if (status === 409 && data.refusals?.some((reason) => reason.code === "stale_view")) {
     const fresh = await reload();
-    if (mayRetry && fresh && JSON.stringify(concerns(fresh)) === relied) {
-      return attempt(name, args, concerns, relied, fresh.rev, false);
+    if (again > 0 && fresh && JSON.stringify(concerns(fresh)) === relied) {
+      return attempt(name, args, concerns, relied, fresh.rev, again - 1);
     }
   }
   if (status === 409) onMessage({ code: "refused", refusals: data.refusals ?? [] });

@@ -3,15 +3,17 @@
 import { command, openSession, wire } from "./api.js";
 import { live, start } from "./live.js";
 import { paginate, pager, setPage } from "./pages.js";
-import { loadTexts, savedLanguage, setLanguage, t } from "./texts.js";
+import { keep, kept, loadTexts, savedLanguage, setLanguage, t } from "./texts.js";
 import { applyTheme, switchTheme } from "./theme.js";
 import { button, draw, forget, h, listen, quiet } from "./ui.js";
 import { arguments_, form, newForm } from "./views/form.js";
+import * as alarms from "./views/alarms.js";
 import { head, strip } from "./views/head.js";
 import { keyboard } from "./views/keyboard.js";
 import { relied, view } from "./views/phases.js";
 import * as sheets from "./views/sheets.js";
 
+const ALARM_TRIES = 5; // in a flood something else changes all the time
 const UNLOCK_MS = 3000; // hmi: unlocked after 3 s of standing
 const element = (id) => document.getElementById(id);
 const stack = []; // open sheets, the last on top
@@ -26,6 +28,8 @@ const ui = {
   keyboard: null,
   pin: null,
   isLocked: false,
+  mustStopForPin: false, // a PIN was needed on the road, where none is typed
+  commanderName: kept("commander") ?? "",
   get snapshot() {
     return live.snapshot;
   },
@@ -33,7 +37,14 @@ const ui = {
     return innerHeight > innerWidth;
   },
   command,
-  acknowledge: (entry) => command("acknowledge_alarm", { alarm: entry.id }, relied.alarm(entry.id)),
+  // Each alarm that the person saw, in turn; one that came meanwhile waits for its own press.
+  acknowledge: (group) => inTurn(group.waiting, (entry) => command("acknowledge_alarm", { alarm: entry.id }, relied.alarm(entry), ALARM_TRIES)),
+  async shelve(group, for_s, reason) {
+    const active = group.entries.filter((entry) => !entry.shelved_until && entry.state !== "returned");
+    const hasGone = (id) => live.snapshot.alarms.some((one) => one.id === id && one.state === "returned");
+    const isDone = await inTurn(active, (entry) => hasGone(entry.id) || command("shelve_alarm", { alarm: entry.id, reason, for_s }, relied.alarm(entry), ALARM_TRIES));
+    if (isDone) ui.closeSheet();
+  },
   setTab(tab) {
     ui.tab = tab;
     render();
@@ -58,7 +69,7 @@ const ui = {
   note: (text) => ui.openSheet(sheets.message(text)),
   showMenu: () => ui.openSheet(sheets.menu(ui)),
   showReasons: () => ui.openSheet(sheets.currentReasons(ui)),
-  showAlarms: () => ui.openSheet(sheets.alarms(ui)),
+  showAlarms: () => ui.openSheet(alarms.alarms(ui)),
   showNotices: () => ui.openSheet(sheets.notices(ui)),
   showCells: () => ui.openSheet(sheets.cells(ui)),
   showParts: (item) => ui.openSheet(sheets.parts(item, ui)),
@@ -94,7 +105,15 @@ const ui = {
     render();
   },
   openKeyboard(title, field) {
-    ui.keyboard = { title, field, value: ui.form[field], page: field === "place" ? 1 : 0 };
+    ui.keyboard = { title, value: ui.form[field], page: field === "place" ? 1 : 0, enter: (value) => { ui.form[field] = value; } };
+    ui.openSheet(keyboard(ui));
+  },
+  openNameKeyboard() {
+    const enter = (value) => {
+      ui.commanderName = value.trim();
+      keep("commander", ui.commanderName);
+    };
+    ui.keyboard = { title: t("display.name_or_post"), value: ui.commanderName, page: 1, enter };
     ui.openSheet(keyboard(ui));
   },
   changeKeyboard(change) {
@@ -102,11 +121,11 @@ const ui = {
     render();
   },
   keyboardEnter() {
-    ui.form[ui.keyboard.field] = ui.keyboard.value;
+    ui.keyboard.enter(ui.keyboard.value);
     ui.closeSheet();
   },
-  askPin(use, why = "") {
-    ui.pin = { digits: "", note: "", why, use };
+  askPin(use, why = "", asksName = false) {
+    ui.pin = { digits: "", note: "", why, use, asksName };
     ui.openSheet(sheets.pin(ui));
   },
   pinDigit(digit) {
@@ -129,8 +148,13 @@ function localDay(at) {
 // A command without a session: resolves when the PIN was right; who gives up closes the pad, and nothing goes on.
 function needPin() {
   return new Promise((resolve) => {
+    if (ui.isLocked) {
+      ui.mustStopForPin = true;
+      render();
+      return;
+    }
     ui.askPin(async (digits) => {
-      const { status, data, retryAfter } = await openSession(digits);
+      const { status, data, retryAfter } = await openSession(digits, ui.commanderName);
       if (status === 200) {
         ui.closeSheet();
         resolve();
@@ -140,8 +164,17 @@ function needPin() {
       else if (status === 401) ui.pin.note = t("display.pin_wrong");
       else ui.pin.note = t(status === 503 ? "display.control_gone" : "display.not_accepted");
       render();
-    });
+    }, "", true);
   });
+}
+
+// One command after the other, but for alarms that are no longer as the person saw them; false as soon as one was not
+// done, and then the person has been told why.
+async function inTurn(entries, run) {
+  for (const entry of entries) {
+    if (relied.alarm(entry)(live.snapshot) && !(await run(entry))) return false;
+  }
+  return true;
 }
 
 function showMessage({ code, refusals, warnings, detail, seconds }) {
@@ -162,6 +195,7 @@ function lock(snapshot) {
   const was = ui.isLocked;
   ui.isLocked = ui.settings.lock_while_moving && snapshot.phase === "under_way" && !isStanding;
   if (ui.isLocked) stack.length = 0;
+  else ui.mustStopForPin = false;
   if (was !== ui.isLocked) quiet();
   if (ui.isLocked && standingSince !== null) setTimeout(render, UNLOCK_MS - (now - standingSince) + 20);
 }

@@ -21,16 +21,25 @@ export function currentLanguage() {
 export function setLanguage(lang) {
   language = LANGUAGES.includes(lang) ? lang : "kk";
   document.documentElement.lang = language;
-  try {
-    localStorage.setItem("language", language);
-  } catch {
-    // a kiosk without storage starts in the configured language
-  }
+  keep("language", language);
 }
 
 export function savedLanguage() {
+  return kept("language");
+}
+
+// What this computer remembers until the kiosk is started anew; nothing where a browser has no storage.
+export function keep(name, value) {
   try {
-    return localStorage.getItem("language");
+    localStorage.setItem(name, value);
+  } catch {
+    // then it starts as configured
+  }
+}
+
+export function kept(name) {
+  try {
+    return localStorage.getItem(name);
   } catch {
     return null;
   }
@@ -82,6 +91,22 @@ export function part(code, trip) {
   return t(`part.${key}`);
 }
 
+// Names of several items: those that differ by their number only become one, "Door and lock, cell 1, 2, 5".
+function names(items) {
+  const kinds = new Map();
+  for (const item of items) {
+    const [, kind, number] = /^(cell(?:_lock|_call|_temperature)?)_(\d+)$/.exec(item) ?? [];
+    kinds.set(kind ?? item, [...(kinds.get(kind ?? item) ?? []), ...(number ? [Number(number)] : [])]);
+  }
+  return [...kinds].map(([kind, numbers]) => (numbers.length === 0 ? label(kind) : t(kind === "cell" ? "display.cell" : `item.${kind}_N`, { n: listed(numbers) })));
+}
+
+const listed = (numbers) => [...new Set(numbers)].sort((a, b) => a - b).join(", ");
+
+function short(list, most, separator) {
+  return list.slice(0, most).join(separator) + (list.length > most ? ` +${list.length - most}` : "");
+}
+
 function params(item) {
   if (!item) return {};
   const digits = /(\d+)$/.exec(item);
@@ -99,12 +124,19 @@ export function refusal(reason) {
   return has(key) ? t(key, params(reason.item)) : reason.text || reason.code;
 }
 
-export function alarm(entry) {
-  const key = `cause.${entry.code}`;
+// Cause, consequence and action of one alarm code on all its items; at most `most` names of items in the cause.
+export function alarm(code, items, most = items.length) {
+  if (!has(`cause.${code}`)) return { cause: [code, ...items].join(" "), consequence: "", action: "" };
+  const numbers = items.map((item) => /(\d+)$/.exec(item)?.[1]).filter(Boolean).map(Number);
+  const filled = {
+    ...(items.length > 0 ? { item: short(names(items), most, "; "), unit: short(items.map(unitName), most, ", ") } : {}),
+    ...(numbers.length > 0 ? { n: listed(numbers) } : {}),
+  };
+  const many = items.length > 1 && has(`cause_many.${code}`);
   return {
-    cause: has(key) ? t(key, params(entry.item)) : entry.code,
-    consequence: has(key) ? t(`consequence.${entry.code}`, params(entry.item)) : "",
-    action: has(key) ? t(`action.${entry.code}`, params(entry.item)) : "",
+    cause: t(`${many ? "cause_many" : "cause"}.${code}`, filled),
+    consequence: t(`consequence.${code}`, filled),
+    action: t(`action.${code}`, filled),
   };
 }
 
@@ -115,6 +147,12 @@ export function time(iso, withDate = false) {
   const two = (number) => String(number).padStart(2, "0");
   const clock = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
   return withDate ? `${two(at.getUTCDate())}.${two(at.getUTCMonth() + 1)}.${at.getUTCFullYear()} ${clock}` : clock;
+}
+
+// "24,5" in Kazakh and Russian, "24.5" in English; a minus that is as wide as a digit.
+export function decimal(number) {
+  const text = number.toFixed(1).replace("-", "−");
+  return language === "en" ? text : text.replace(".", ",");
 }
 
 export function day(isoDate) {

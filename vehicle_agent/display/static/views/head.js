@@ -1,10 +1,10 @@
 // The header: where the trip stands, the driver, the boarding permit, the vehicle's clock; below it the gravest alarm.
 
 import { button, h, icon, pressable } from "../ui.js";
-import { alarm, t, time } from "../texts.js";
+import { t, time } from "../texts.js";
+import * as alarms from "./alarms.js";
 
 const PERMIT_PHASES = ["checking", "boarding", "securing"];
-const PRIORITY = { critical: ["crit", "crit"], warning: ["warn", "warn"], advisory: ["info", "advice"] };
 
 // What the permit block says: [sign, tone, words]. Green only when it is open and the relay answers.
 export function permitState(snapshot) {
@@ -47,25 +47,9 @@ function permit(snapshot, showReasons) {
 }
 
 // The strip under the header: the gravest alarm with what to do, else whom to tell by telephone, else nothing.
-export function strip(snapshot, { acknowledge, showAlarms, isLocked }) {
-  const alarms = snapshot.alarms ?? [];
-  if (alarms.length === 0) return telephone(snapshot);
-  const first = alarms.find((entry) => entry.state === "unacknowledged") ?? alarms[0];
-  const { cause, action } = alarm(first);
-  const [sign, tone] = PRIORITY[first.priority] ?? PRIORITY.warning;
-  const more = alarms.length > 1 ? ` (+${alarms.length - 1})` : "";
-  const words = h(
-    isLocked ? "div" : "button",
-    { class: `alarm ${tone} ${first.state}`, ...(isLocked ? {} : { type: "button" }) },
-    icon(sign, tone),
-    h("span", { class: "words" }, h("b", {}, cause + more), h("span", {}, first.state === "returned" ? t("alarm_state.returned") : action)),
-  );
-  if (!isLocked) pressable("alarms", showAlarms, words);
-  const canAcknowledge = first.state !== "acknowledged";
-  return [
-    words,
-    canAcknowledge ? button({ key: `ack:${first.id}`, text: t("button.acknowledge_alarm"), tone: "ack", run: () => acknowledge(first) }) : null,
-  ];
+export function strip(snapshot, ui) {
+  const alarm = alarms.strip(snapshot, ui);
+  return alarm.length > 0 ? alarm : telephone(snapshot);
 }
 
 export function mustTelephone(snapshot) {
@@ -77,5 +61,5 @@ export function mustTelephone(snapshot) {
 function telephone(snapshot) {
   const place = mustTelephone(snapshot);
   if (!place) return [];
-  return [h("div", { class: "alarm advice" }, icon("info", "advice"), h("span", { class: "words" }, h("b", {}, t("display.telephone", { place }))))];
+  return [h("div", { class: "alarm advice told" }, icon("info", "advice"), h("span", { class: "words" }, h("b", {}, t("display.telephone", { place }))))];
 }

@@ -2,7 +2,7 @@
 // control says.
 
 import { button, h } from "../ui.js";
-import { cellTile, cellsTile, count, equipmentTile, isByHand, isGood, refusalTile, rowTile, tile } from "./tiles.js";
+import { careTiles, cellTile, cellsTile, count, equipmentTile, isByHand, isGood, refusalTile, rowTile, tile } from "./tiles.js";
 import { t, time, unitName } from "../texts.js";
 
 const row = (snapshot, item) => snapshot.checklist.find((entry) => entry.item === item);
@@ -14,7 +14,8 @@ export const relied = {
   checks: (s) => [s.phase, s.boarding, s.driver.ready, s.checklist.map((entry) => entry.status)],
   counts: (s) => [s.phase, s.counts, s.trip?.cells],
   trip: (s) => [s.phase, s.trip?.id, s.counts],
-  alarm: (id) => (s) => s.alarms.some((entry) => entry.id === id),
+  // That its cause has gone meanwhile changes nothing; that it is there again, somebody has to see.
+  alarm: ({ id, state }) => (s) => s.alarms.some((entry) => entry.id === id && (state !== "returned" || entry.state === "returned")),
   notice: (id) => (s) => s.notices.find((entry) => entry.id === id)?.stage,
 };
 
@@ -117,11 +118,12 @@ function underWay(snapshot, ui) {
   const isStanding = motion === "standing";
   const names = [...WATCHED, ...WATCHED_TOO.filter((name) => equipment[name] && equipment[name].status !== "working")];
   const bad = names.filter((name) => equipment[name]?.status !== "working");
-  const ordered = [...bad, ...names.filter((name) => !bad.includes(name))];
   const nodes = [
     cellsTile(snapshot),
     tile(isStanding ? "pause" : "forward", "advice", t("display.speed"), isStanding ? t("display.standing") : speed, { kind: "sensed" }),
-    ...ordered.map((name) => equipmentTile(name, equipment[name])),
+    ...bad.map((name) => equipmentTile(name, equipment[name])),
+    ...careTiles(snapshot),
+    ...names.filter((name) => !bad.includes(name)).map((name) => equipmentTile(name, equipment[name])),
   ];
   if (ui.isLocked) return { name: "under_way", nodes, bar: [], grid: "states" };
   const bar = [
@@ -158,6 +160,7 @@ function arrived(snapshot, ui) {
     cellsTile(snapshot),
     equipmentTile("body_door", snapshot.equipment.body_door),
     equipmentTile("ventilation", snapshot.equipment.ventilation),
+    ...careTiles(snapshot),
   ];
   const bar = [
     button({ key: "notices", text: t("display.notices"), run: ui.showNotices }),

@@ -1,7 +1,7 @@
-// Sheets: what opens over the main area (reasons, parts of a row, notices, alarms, reasons to choose, menu, PIN).
+// Sheets: what opens over the main area (reasons, parts of a row, notices, reasons to choose, menu, PIN).
 
 import { button, h, icon } from "../ui.js";
-import { alarm, currentLanguage, label, LANGUAGES, part, sentence, t, time, unitName } from "../texts.js";
+import { currentLanguage, label, LANGUAGES, part, sentence, t, time, unitName } from "../texts.js";
 import { mustTelephone } from "./head.js";
 import { relied } from "./phases.js";
 import { cellTile, equipmentTile, isGood, refusalTile, tile } from "./tiles.js";
@@ -13,7 +13,6 @@ const STAGE = {
   acknowledged: ["tick", "ok"],
   told_by_radio: ["hand", "ok"],
 };
-const PRIORITY = { critical: ["crit", "crit"], warning: ["warn", "warn"], advisory: ["info", "advice"] };
 const HALT_REASONS = ["toilet", "meal", "medical", "fuel", "technical", "road", "other"];
 const CANCEL_REASONS = ["entry_error", "order_withdrawn", "request_withdrawn", "vehicle_fault", "other"];
 const POSTS = ["duty_officer", "deputy", "chief"];
@@ -105,20 +104,6 @@ function posts(notice, ui) {
   });
 }
 
-export function alarms(ui) {
-  return () => {
-    const nodes = ui.snapshot.alarms.map((entry) => {
-      const { cause, action } = alarm(entry);
-      const [sign, tone] = PRIORITY[entry.priority] ?? PRIORITY.warning;
-      const state = `${t(`priority.${entry.priority}`)} · ${t(`alarm_state.${entry.state}`)} · ${time(entry.since)}`;
-      return h("div", { class: `alarm-line ${tone}` }, tile(sign, tone, action ? `${cause}. ${action}` : cause, state),
-        entry.state === "acknowledged" ? null : button({ key: `sheet-ack:${entry.id}`, text: t("button.acknowledge_alarm"), tone: "ack", run: () => ui.acknowledge(entry) }));
-    });
-    if (nodes.length === 0) nodes.push(tile("tick", "ok", t("display.no_alarms"), ""));
-    return { title: t("display.alarms"), nodes, grid: "lines" };
-  };
-}
-
 function choose(title, codes, command, ui) {
   return () => ({
     title,
@@ -137,7 +122,7 @@ export const cancelReasons = (ui) => choose(t("display.cancel_reason"), CANCEL_R
 export function equipment(ui) {
   return () => ({
     title: t("display.equipment"),
-    nodes: Object.entries(ui.snapshot.equipment).map(([name, entry]) => equipmentTile(name, entry)),
+    nodes: Object.entries(ui.snapshot.equipment).map(([name, entry]) => equipmentTile(name, entry, ui.snapshot)),
     grid: "tiles",
   });
 }
@@ -180,7 +165,8 @@ export function menu(ui) {
 
 export function pin(ui) {
   return () => {
-    const { digits, note } = ui.pin;
+    const { digits, note, asksName } = ui.pin;
+    const name = asksName ? button({ key: "pin:name", text: t("display.name_or_post"), note: ui.commanderName || "—", tone: "line", run: ui.openNameKeyboard }) : null;
     const key = (text, run, tone = "") => button({ key: `pin:${text}`, text, tone, run });
     const pad = ["1", "2", "3", "4", "5", "6", "7", "8", "9"].map((digit) => key(digit, () => ui.pinDigit(digit)));
     pad.push(key(t("display.erase"), () => ui.pinDigit(null), "small"), key("0", () => ui.pinDigit("0")), key(t("display.enter"), ui.pinEnter, "primary small"));
@@ -188,7 +174,7 @@ export function pin(ui) {
       title: t("display.pin_title"),
       nodes: [
         h("div", { class: "pin" },
-          h("div", { class: "pin-left" }, h("div", { class: "dots" }, "●".repeat(digits.length) || "—"), ui.pin.why ? h("b", {}, ui.pin.why) : null, note ? h("p", { class: "crit" }, icon("cross", "crit"), h("span", {}, note)) : null),
+          h("div", { class: "pin-left" }, h("div", { class: "dots" }, "●".repeat(digits.length) || "—"), ui.pin.why ? h("b", {}, ui.pin.why) : null, note ? h("p", { class: "crit" }, icon("cross", "crit"), h("span", {}, note)) : null, name),
           h("div", { class: "pad" }, pad)),
       ],
       grid: "whole",
@@ -203,7 +189,7 @@ export function fallback(item, ui) {
   };
   return () => ({
     title: label(item),
-    nodes: [tile("hand", "warn", t("display.needs_pin_and_driver"), sentence(item))],
+    nodes: [tile("hand", "manual", t("display.needs_pin_and_driver"), sentence(item))],
     bar: [button({ key: "fallback", text: t("display.fallback"), note: t("display.hold"), hold: true, run: () => ui.askPin(send, label(item)) })],
     grid: "lines",
   });

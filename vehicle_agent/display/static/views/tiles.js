@@ -1,7 +1,7 @@
 // Tiles: one checklist row, one equipment, one refusal, one cell. Never colour alone: shape, word and colour.
 
 import { h, icon, pressable } from "../ui.js";
-import { has, label, refusal, rule, sentence, t } from "../texts.js";
+import { decimal, has, label, refusal, rule, sentence, t } from "../texts.js";
 
 const ROW = {
   pending: ["ring", "muted"],
@@ -9,7 +9,7 @@ const ROW = {
   passed: ["tick", "ok"],
   failed: ["cross", "crit"],
   expired: ["clock", "stale"],
-  manual_fallback: ["hand", "warn"],
+  manual_fallback: ["hand", "manual"],
 };
 
 const EQUIPMENT = {
@@ -68,14 +68,22 @@ export function refusalTile(reason) {
   return h("div", { class: "tile crit sensed" }, icon("cross", "crit"), h("span", { class: "words reason" }, h("b", {}, refusal(reason)), number));
 }
 
-export function equipmentTile(name, equipment) {
-  const [sign, tone] = EQUIPMENT[equipment?.status] ?? EQUIPMENT.unknown;
+const isInDanger = (name, snapshot) => snapshot.alarms.some((alarm) => alarm.item === name && alarm.priority === "critical" && alarm.state !== "returned");
+
+export function equipmentTile(name, equipment, snapshot = null) {
+  // A working sensor may have something grave to tell: what its alarm says is not drawn green.
+  const isAlarmed = equipment?.status === "working" && snapshot !== null && isInDanger(name, snapshot);
+  const [sign, tone] = isAlarmed ? ["crit", "crit"] : EQUIPMENT[equipment?.status] ?? EQUIPMENT.unknown;
   return tile(sign, tone, label(name), statusWords(equipment), { kind: "sensed" });
 }
 
 export function statusWords(equipment) {
-  const loop = equipment?.detail?.loop;
-  if (equipment?.status === "working" && loop && has(`loop.${loop}`)) return t(`loop.${loop}`);
+  const { loop, celsius, call } = equipment?.detail ?? {};
+  if (equipment?.status === "working") {
+    if (loop && has(`loop.${loop}`)) return t(`loop.${loop}`);
+    if (typeof celsius === "number") return t("display.celsius", { m: decimal(celsius) });
+    if (call) return t(call === "pressed" ? "display.call" : "display.no_call");
+  }
   const status = t(`equipment.${equipment?.status ?? "unknown"}`);
   if (equipment?.reason && has(`reason.${equipment.reason}`)) return `${status}: ${t(`reason.${equipment.reason}`)}`;
   return status;
@@ -89,6 +97,26 @@ export function cellsTile(snapshot) {
   const open = doors.find(([, equipment]) => equipment.detail?.loop !== "locked");
   if (open) return tile("warn", "crit", label(open[0]), statusWords(open[1]), { kind: "sensed" });
   return tile("tick", "ok", t("display.cells"), t("loop.locked"), { kind: "sensed" });
+}
+
+// The care watch under way: all temperatures as one, all call buttons as one; of each the gravest speaks.
+export function careTiles(snapshot) {
+  const all = Object.entries(snapshot.equipment ?? {});
+  const temperatures = all.filter(([name]) => name.startsWith("cell_temperature_"));
+  const calls = all.filter(([name]) => name.startsWith("cell_call_"));
+  const worst = (list) => list.find(([name]) => isInDanger(name, snapshot)) ?? list.find(([, equipment]) => equipment.status !== "working");
+  const made = [];
+  if (temperatures.length > 0) {
+    const values = temperatures.map(([, equipment]) => equipment.detail?.celsius).filter((celsius) => typeof celsius === "number");
+    const range = [...new Set([Math.min(...values), Math.max(...values)])].map(decimal).join(" … ");
+    const bad = worst(temperatures);
+    made.push(bad ? equipmentTile(...bad, snapshot) : tile("tick", "ok", t("display.cell_temperatures"), t("display.celsius", { m: range }), { kind: "sensed" }));
+  }
+  if (calls.length > 0) {
+    const bad = worst(calls);
+    made.push(bad ? equipmentTile(...bad, snapshot) : tile("tick", "ok", t("display.cell_calls"), t("display.no_call"), { kind: "sensed" }));
+  }
+  return made;
 }
 
 export function count(number, words, tone = "") {

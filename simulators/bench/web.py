@@ -171,15 +171,6 @@ def _add_devices(app: FastAPI, devices: dict[str, Far]) -> None:
         add(name)
 
 
-def _set_wire(electrics: Electrics, name: str, body: dict[str, Any]) -> None:
-    try:
-        electrics.set(name, _only(body, "set", str, electrics.allowed(name)))
-    except UnknownWireError:
-        raise HTTPException(404, f"no input wire {name!r}; there are {_inputs(electrics)}") from None
-    except ValueError as error:
-        raise _refuse(str(error)) from error
-
-
 def _only(body: dict[str, Any], key: str, kind: type, allowed: tuple[str, ...]) -> Any:
     """The value under the body's single key, of this kind."""
     if set(body) != {key} or not isinstance(body[key], kind):

@@ -70,6 +70,8 @@ def restart_everywhere(w: Witness, tally: Tally) -> int:
         restarted.envelopes = list(w.envelopes[:rows])
         restarted.mono_s, restarted.utc, restarted.boot_id = last.at_s, last.at_utc, last.boot_id
         restarted.restart(same_boot=same_boot)
+        if restarted.snapshot()["boarding"]["open"]:  # before anything was looked at, which would close it anyway
+            raise DisagreementError(f"boarding is open after a restart at row {rows}: {last.event}")
         for _ in range(LOOKS):
             restarted.scan()
             if restarted.out["permit_enable"]:
@@ -105,6 +107,8 @@ def _check(
         same("notices", [sorted(before.owed), sorted(after.owed)], [one for one in told if one[0] != "correction"])
     if before.phase != after.phase or shown["phase"] not in ("checking", "boarding", "securing"):
         return
+    codes = {refusal["code"] for refusal in shown["boarding"]["refusals"]}
+    same("report", {True}, "driver_not_ready" in codes)
     status = {row["item"]: row["status"] for row in shown["checklist"]}
     for item in (*(duty.item for duty in law.TESTED), *(f"cell_lock_{cell}" for cell in w.settings.cells)):
         if not same_boot or item not in before.keeps | after.keeps:

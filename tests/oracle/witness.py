@@ -235,6 +235,8 @@ class Witness(World):
         self.history.note("restart", same_boot=same_boot, keeps=keeps)
         self.tally.restarts += 1
         self.key_seen = None
+        if self.snapshot()["boarding"]["open"]:  # before the first scan, which finds everything unknown and closes it
+            raise DisagreementError(f"boarding is open after a restart\n{self.history.story()}")
         self.scan()
         self.observe()
 

@@ -173,8 +173,7 @@ class Witness(World):
                 self.history.note("reported")
             elif all("passed" in words for words in was):
                 self.tally.either["report"] += 1
-                if self.snapshot()["driver"]["ready"]:
-                    self.history.note("reported")
+                self._adopt_report(self.snapshot())
         elif button == "body_count" and phase == "boarding" and PRESS_S <= hold_s <= LONGEST_S:
             self.history.note("counted", delta=1 if short else -1)
         elif button == "body_count" and phase == "unloading" and short:
@@ -184,6 +183,15 @@ class Witness(World):
         self._mark()
         self.observe()
         return answer
+
+    def _adopt_report(self, shown: dict[str, Any]) -> None:
+        """Pressed while a row may or may not have been lost: a report, one that was outdated in the same scan, or none."""
+        codes = {refusal["code"] for refusal in shown["boarding"]["refusals"]}
+        if shown["driver"]["ready"]:
+            self.history.note("reported")
+        elif self.reading.report()[0] == "none" and "driver_not_ready" not in codes:
+            self.history.note("reported")
+            self.history.note("row_lost")
 
     def _checklist(self) -> tuple[law.Duty, ...]:
         return () if self.reading.phase() == "no_trip" else self.reading.checklist()

@@ -185,7 +185,7 @@ class Witness(World):
         return answer
 
     def _adopt_report(self, shown: dict[str, Any]) -> None:
-        """Pressed while a row may or may not have been lost: a report, one that was outdated in the same scan, or none."""
+        """Pressed while a row may have been lost: a report, one that was outdated in the same scan, or none."""
         codes = {refusal["code"] for refusal in shown["boarding"]["refusals"]}
         if shown["driver"]["ready"]:
             self.history.note("reported")

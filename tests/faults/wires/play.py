@@ -108,7 +108,6 @@ class Play:
                 self._recheck()
             case "repair":
                 self._walk.bench("PUT", f"wires/{self._case.wire}", {"fault": None})
-                self._walk.hold(RELEASED_S)  # a button has to be seen released before it counts
             case "wait":
                 pass
             case _:
@@ -136,6 +135,8 @@ class Play:
             case "status":
                 self._await(lambda: self._walk.look()["equipment"][rest[0]]["status"] == rest[1], step)
             case "secure" | "finish":
+                if word == "finish":
+                    self._walk.hold(RELEASED_S)  # a button has to be seen released before it counts
                 command = {"secure": "secure", "finish": "finish_boarding"}[word]
                 wanted = (rest[0], rest[1] if len(rest) > 1 else None)
                 self._await(lambda: wanted in self._refused(command), step)

@@ -57,6 +57,22 @@ def stop(victim: Victim, random_: random.Random) -> float:
     return late_ms
 
 
+def blink(victim: Victim, random_: random.Random) -> float:
+    """SIGSTOP for about as long as the relay holds, at any point of a scan: what has dropped does not close again."""
+    counts = _open(victim, random_)
+    sent_ns = victim.signal(signal.SIGSTOP)
+    wait_s(random_.uniform(0.1, 0.3))
+    victim.signal(signal.SIGCONT)
+    wait_s(SILENCE_MS / 1e3)
+    edges = victim.edges("permit_relay", sent_ns)
+    assert [level for _, level in edges] in ([], [False]), f"the relay closed again: {edges}"
+    if not edges:
+        assert victim.snapshot()["boarding"]["open"]
+        return 0.0
+    victim.stays_closed_to_all(sent_ns, counts)
+    return (edges[0][0] - sent_ns) / 1e6
+
+
 def deadlock(victim: Victim, random_: random.Random) -> float:
     """The scan's thread, or the whole interpreter, waits for ever; systemd is no longer told that control lives."""
     counts = _open(victim, random_)
@@ -186,7 +202,7 @@ def unread(victim: Victim, random_: random.Random) -> float:
 
 
 KINDS: Mapping[str, Callable[[Victim, random.Random], float]] = {
-    one.__name__: one for one in (kill, stop, deadlock, kill_in_test, stop_in_test, hog, hang, full, unread)
+    one.__name__: one for one in (kill, stop, blink, deadlock, kill_in_test, stop_in_test, hog, hang, full, unread)
 }
 
 

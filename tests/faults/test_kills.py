@@ -19,10 +19,11 @@ from tests.faults.victim import Victim
 SCHEDULINGS = ("ordinary", "unit", "unit", "unit")  # the first has no help against what takes the cores away
 # One hundred in all; what needs a whole new check afterwards is the dearest.
 EACH = {
-    "kill": 18,
-    "stop": 22,
+    "kill": 14,
+    "stop": 12,
+    "blink": 16,
     "deadlock": 8,
-    "kill_in_test": 18,
+    "kill_in_test": 16,
     "stop_in_test": 12,
     "hog": 4,
     "hang": 6,

@@ -46,7 +46,7 @@ class Victim:
 
     def start(self) -> None:
         self.rig.start_bench()
-        self.commander = Commander(self.rig, self.rig.start())
+        self.commander = Commander(self.rig, self.rig.start(BACK_WITHIN_S))
 
     def close(self) -> None:
         self.rig.close()

@@ -25,7 +25,7 @@ from vehicle_agent.control.timing import SCAN_S, Timing
 from vehicle_agent.control.view import View, refusals_body
 from vehicle_agent.control.wiring import readings
 from vehicle_agent.core.decide import scan
-from vehicle_agent.core.events import ClockChanged, Envelope, Event, JournalRestarted, Started
+from vehicle_agent.core.events import BoardingClosed, ClockChanged, Envelope, Event, JournalRestarted, Started
 from vehicle_agent.core.evolve import evolve
 from vehicle_agent.core.inputs import Fix, Now, Press
 from vehicle_agent.core.interlock import Refusal
@@ -35,6 +35,9 @@ from vehicle_agent.core.settings import Settings
 from vehicle_agent.core.state import Live, Trip
 from vehicle_agent.notify import notify
 
+# The permit relay of any build holds for at least 150 ms after an edge (hw/README.md). An edge that comes later could
+# close one that has dropped: it is not made. The rest is for what may hold us up between the clock and the line.
+PULSE_GAP_S = 0.13
 SERVE_ANYWAY_S = 1.0  # without a journal the screens shall at least say so
 TICK_S = 0.5
 WATCHDOG_S = 1.0
@@ -79,6 +82,7 @@ class Control:
         self._unkept: Fix | None = None  # newest valid fix since the last scan, for the ring of positions
         self._levels: dict[str, bool] = {}
         self._is_pulsed = False
+        self._pulsed_at_s: float | None = None  # the newest edge of this permit
         self._is_stopping = False
         self._is_serving = False
         self._started_order = 0  # of the event that tells of this start
@@ -211,13 +215,28 @@ class Control:
         self.live = step.live
         if self.is_live:
             self.trip = step.trip
-        self._levels = outputs(self.trip, self.durable, self.live, at_s)
-        self._is_pulsed = self._levels["permit_enable"] and not self._is_pulsed
-        self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})
+        is_late = self._drive(outputs(self.trip, self.durable, self.live, at_s))
         if self.is_live:
             self.journal.append(*step.envelopes)
+            if is_late:
+                self.record(BoardingClosed("scan_stopped"))
             self.view.follow(self.trip, self.live, self.journal.head.seq)  # an answer names the rev after its command
             self._counter.settle(step.answers[len(presses) :])
+
+    def _drive(self, levels: dict[str, bool]) -> bool:
+        """Drive the outputs. True when the edge would come too late: the permit is released instead.
+
+        The core compares when scans began; one that is held up between its beginning and this point is only seen here.
+        """
+        now_s = self.clock.mono()
+        is_late = levels["permit_enable"] and self._pulsed_at_s is not None and now_s - self._pulsed_at_s > PULSE_GAP_S
+        if is_late:
+            levels = {**levels, "permit_enable": False}
+        self._levels = levels
+        self._is_pulsed = levels["permit_enable"] and not self._is_pulsed
+        self._pulsed_at_s = now_s if levels["permit_enable"] else None
+        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
+        return is_late
 
     def _keep(self, at_s: float) -> None:
         """One live fix a second for the ring of positions."""

@@ -128,6 +128,21 @@ class Control:
         self.journal.append(envelope)
         return envelope.id
 
+    def drive(self, levels: dict[str, bool]) -> bool:
+        """Drive the outputs. True when the edge would come too late: the permit is released instead.
+
+        The core compares when scans began; one that is held up between its beginning and this point is only seen here.
+        """
+        now_s = self.clock.mono()
+        is_late = levels["permit_enable"] and self._pulsed_at_s is not None and now_s - self._pulsed_at_s > PULSE_GAP_S
+        if is_late:
+            levels = {**levels, "permit_enable": False}
+        self._levels = levels
+        self._is_pulsed = levels["permit_enable"] and not self._is_pulsed
+        self._pulsed_at_s = now_s if levels["permit_enable"] else None
+        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
+        return is_late
+
     def journal_problem(self) -> str | None:
         """Why nothing can be promised to be on disk; None while all is well."""
         return self._replay_problem or self.journal.problem()
@@ -215,28 +230,13 @@ class Control:
         self.live = step.live
         if self.is_live:
             self.trip = step.trip
-        is_late = self._drive(outputs(self.trip, self.durable, self.live, at_s))
+        is_late = self.drive(outputs(self.trip, self.durable, self.live, at_s))
         if self.is_live:
             self.journal.append(*step.envelopes)
             if is_late:
                 self.record(BoardingClosed("scan_stopped"))
             self.view.follow(self.trip, self.live, self.journal.head.seq)  # an answer names the rev after its command
             self._counter.settle(step.answers[len(presses) :])
-
-    def _drive(self, levels: dict[str, bool]) -> bool:
-        """Drive the outputs. True when the edge would come too late: the permit is released instead.
-
-        The core compares when scans began; one that is held up between its beginning and this point is only seen here.
-        """
-        now_s = self.clock.mono()
-        is_late = levels["permit_enable"] and self._pulsed_at_s is not None and now_s - self._pulsed_at_s > PULSE_GAP_S
-        if is_late:
-            levels = {**levels, "permit_enable": False}
-        self._levels = levels
-        self._is_pulsed = levels["permit_enable"] and not self._is_pulsed
-        self._pulsed_at_s = now_s if levels["permit_enable"] else None
-        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
-        return is_late
 
     def _keep(self, at_s: float) -> None:
         """One live fix a second for the ring of positions."""

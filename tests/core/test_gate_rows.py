@@ -266,12 +266,23 @@ def test_H26_a_press_while_boarding_is_open_changes_nothing() -> None:
     assert w.trip == before
 
 
-@pytest.mark.parametrize("button", ["driver_stop", "alarm_button", "nonsense"])
+@pytest.mark.parametrize("button", ["alarm_button", "nonsense"])
 def test_no_other_button_is_a_report_or_a_count(button: str) -> None:
     w = World()
     w.to_boarding()
     assert w.press(button) == Answer()
     assert w.trip.body == 0
+
+
+def test_a_press_of_stop_that_only_the_panel_saw_closes_boarding_and_takes_the_report_back() -> None:
+    w = World()
+    w.to_boarding()
+    events = w.press("driver_stop").events
+    assert events == (ev.DriverReportDropped("driver_stop"), ev.BoardingClosed("driver_stop"))
+    assert (w.trip.is_open, w.trip.report) == (False, None)
+    assert w.press("driver_stop") == Answer()
+    w = ready()
+    assert w.press("driver_stop").events == (ev.DriverReportDropped("driver_stop"),)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ def step(item: str, test: Test, seen: Live, at_s: float, aboard: int = 0) -> Tes
     trip = Trip(rows={item: RUNNING}, commander=aboard)
     tests, verdicts = advance(trip, replace(seen, tests={item: test}), at_s)
     if verdicts:
-        assert item not in tests
+        rests = {item: Test("rest", at_s)} if verdicts[0].reason == "sense_stuck" else {}
+        assert tests == rests
         return verdicts[0]
     return tests[item]
 
@@ -168,6 +169,27 @@ def test_H01_fan_and_light_are_seen_to_stop_and_to_come_back(item: str, sense: s
     assert step(item, seen, stopped, 2.2) == back, "it stopped once more: the 300 ms begin anew"
     broken = live({}, working=False, **{sense: True, switch: True})
     assert step(item, seen, broken, 2.31) is seen, "running, but not yet trusted again"
+
+
+@pytest.mark.parametrize(("aboard", "begun"), [(0, Test("off", 6.0)), (1, Test("on", 6.0, None, {"off": None}))])
+def test_H37_after_an_interruption_to_its_limit_the_next_one_waits_as_long(aboard: int, begun: Test) -> None:
+    resting = live({"ventilation": Test("rest", 0.0)}, airflow=True, fan_switch=True)
+    asked = replace(trip(ventilation="running"), commander=aboard)
+    assert begin(asked, resting, 1.0, SETTINGS) == {"ventilation": Test("rest", 0.0)}
+    for rows in (asked, trip(ventilation="failed"), trip()):
+        assert begin(rows, resting, 1.0, SETTINGS) == {"ventilation": Test("rest", 0.0)}
+        assert advance(rows, resting, 5.99) == (resting.tests, [])
+    assert advance(asked, resting, 6.0) == ({"ventilation": begun}, [])
+    assert advance(trip(ventilation="failed"), resting, 6.0) == ({}, [])
+    assert advance(trip(), resting, 6.0) == ({}, [])
+
+
+def test_a_line_that_hums_by_itself_is_given_no_tone_that_it_would_answer() -> None:
+    humming = replace(live({}, intercom_return=True), tone=Tone(False, 0.0, 0, True))
+    assert fold_tone(humming, True, 9.0) == humming.tone
+    on = Test("on", 0.0)
+    late = replace(humming, tone=Tone(False, -0.1, 0, True))
+    assert step("intercom", on, late, 1.51) == Verdict("intercom", "failed", "tone_unbidden", {"on": False})
 
 
 @pytest.mark.parametrize("stage", ["off", "on"])

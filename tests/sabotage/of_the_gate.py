@@ -236,8 +236,8 @@ SABOTAGES = (
         "a lock passes without being opened",
         "H01",
         CORE + "selftest.py",
-        'tests[item] = Test("unlocked" if',
-        'tests[item] = Test("locked" if',
+        'return Test("unlocked", at_s)',
+        'return Test("locked", at_s)',
         (PROOFS + "test_a_lock_needs_both_states_for_long_enough",),
     ),
     Sabotage(
@@ -268,8 +268,8 @@ SABOTAGES = (
         "test the fan with people aboard",
         "H37",
         CORE + "selftest.py",
-        'stage = "off" if item in _SENSE and trip.aboard == 0 else "on"',
-        'stage = "off" if item in _SENSE else "on"',
+        'return Test("on", at_s, None, {"off": None}) if is_occupied else Test("off", at_s)',
+        'return Test("off", at_s)',
         (STEPS + "test_H37_with_people_aboard_fan_and_light_are_only_looked_at",),
     ),
     Sabotage(

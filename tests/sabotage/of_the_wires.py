@@ -10,6 +10,7 @@ RIG = "tests/contract/test_rig.py::"
 REFUSALS = "tests/contract/test_rig_refusals.py::"
 SESSIONS = "tests/contract/test_sessions.py::"
 CONTROL = "tests/integration/test_control_gate.py::"
+KILLS = "tests/faults/test_kills.py::test_H06_H07_boarding_ends_and_only_a_person_opens_it_again"
 DISPLAY = "tests/integration/test_display_http.py::"
 
 SABOTAGES = (
@@ -150,12 +151,61 @@ SABOTAGES = (
         (SESSIONS + "test_five_wrong_pins_lock_everybody_out_for_five_minutes",),
     ),
     Sabotage(
-        "revoke after the journal's word",
+        "the gate is not told of a broken journal",
         "H13",
         "vehicle_agent/control/loop.py",
-        "self._levels = outputs(self.trip, self.durable, self.live, at_s)",
-        "self._levels = outputs(self.durable, self.durable, self.live, at_s)",
+        "journal_ok=self.is_live and self.journal_problem() is None,",
+        "journal_ok=True,",
         (CONTROL + "test_H18_a_failing_disk_revokes_refuses_and_loses_nothing",),
+    ),
+    Sabotage(
+        "decide on a view that is no longer true",
+        "H27",
+        "vehicle_agent/control/counter.py",
+        'elif request.fields["rev"] != self._control.view.rev:',
+        "elif False:",
+        ("tests/integration/test_control_socket.py::test_H27_commands_are_checked_in_the_contracts_order",),
+    ),
+    Sabotage(
+        "the pulse from a timer's thread",
+        "H06",
+        "vehicle_agent/control/loop.py",
+        '        self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})\n',
+        """        self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})
+        if not hasattr(self, "_beat"):
+            import threading
+            import time
+
+            def beat() -> None:
+                while True:
+                    time.sleep(SCAN_S)
+                    self._is_pulsed = self._levels["permit_enable"] and not self._is_pulsed
+                    self._rig.write({"permit_pulse": self._is_pulsed})
+
+            self._beat = threading.Thread(target=beat, daemon=True)
+            self._beat.start()
+""",
+        (KILLS + "[deadlock-8]",),
+    ),
+    Sabotage(
+        "the watchdog is fed from a thread of its own",
+        "H06",
+        "vehicle_agent/control/loop.py",
+        "        if are_alive and at_s - self._watchdog_at_s >= WATCHDOG_S:\n",
+        """        if not hasattr(self, "_feeder"):
+            import threading
+            import time
+
+            def feed() -> None:
+                while True:
+                    time.sleep(WATCHDOG_S)
+                    notify("WATCHDOG=1")
+
+            self._feeder = threading.Thread(target=feed, daemon=True)
+            self._feeder.start()
+        if are_alive and at_s - self._watchdog_at_s >= WATCHDOG_S:
+""",
+        (KILLS + "[deadlock-8]",),
     ),
     Sabotage(
         "pages of other sites are served",
@@ -177,8 +227,8 @@ SABOTAGES = (
         "any signature is good",
         "H28",
         "vehicle_agent/messages/jws.py",
-        "    except InvalidSignature as error:\n        raise MessageError(",
-        "    except InvalidSignature as error:\n        error or MessageError(",
+        'key.verify(signature, f"{protected}.{body}".encode("ascii"))',
+        "pass",
         ("tests/contract/test_messages_codec.py",),
     ),
 )

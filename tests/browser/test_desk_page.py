@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,72 @@ def test_vehicles_show_alarms_faults_age_and_silence(page: Page, vehicle: TestVe
     expect(shown).to_contain_text("на связи")
     vehicle.report("session", session(online=False))
     expect(shown).to_contain_text("Нет связи с машиной")
+
+
+def raised(code: str, item: str | None, change: str = "raised", priority: str | None = "warning") -> dict[str, Any]:
+    return {"_kind": "alarm", "alarm": new_id(), "change": change, "code": code, "priority": priority, "item": item}
+
+
+def test_one_row_for_each_vehicle_and_cause_the_gravest_first(page: Page, vehicle: TestVehicle) -> None:
+    def one(code: str, item: str, priority: str, state: str = "unacknowledged") -> dict[str, Any]:
+        return {"id": new_id(), "code": code, "priority": priority, "state": state, "since": None, "item": item}
+
+    alarms = [
+        one("care_lost", "cell_temperature_2", "warning"),
+        one("radio_lost", "radio", "warning", "returned"),
+        *(one("cell_unlocked", f"cell_lock_{n}", "critical", "acknowledged") for n in (5, 1)),
+        one("cell_unlocked", "cell_lock_2", "critical"),
+        one("care_lost", "cell_call_2", "warning"),
+    ]
+    vehicle.report("state", state(alarms=alarms, alarms_total=14))
+    shown = page.locator(f"#vehicles article:has-text('{vehicle.vehicle}') .troubles li")
+    expect(shown).to_have_text(
+        [
+            "■Опасно: Не заперты камеры 1, 2, 5 (Не подтверждена: 1 · Подтверждена: 2)",
+            "▲Предупреждение: Температура, камера 2; Кнопка вызова, камера 2: нет контроля",
+            "△Предупреждение: Нет радиосвязи (Причина снята, ещё не просмотрена)",
+            "ещё 8",  # the vehicle tells its ten gravest, and how many there are
+        ]
+    )
+    expect(shown.nth(2)).to_have_css("border-top-style", "dashed")
+
+
+def test_a_flood_is_said_until_it_is_over_and_the_log_has_every_alarm(
+    browser: Browser, broker: Broker, tmp_path: Path
+) -> None:
+    keys = Keys(tmp_path)
+    with running_desk(keys, broker.port) as own:
+        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        opened.goto(own.url)
+        sender = TestVehicle(keys, broker.port, VEHICLES[0])
+        for n in range(10):
+            sender.report("events", raised("care_lost", f"cell_call_{n}"))
+        rate = opened.locator("#alarm-rate")
+        expect(rate).to_have_text("За 10 минут: 10")
+        expect(opened.locator("#flood")).not_to_be_visible()
+        for change in ("returned", "acknowledged", "shelved", "unshelved"):
+            sender.report("events", raised("care_lost", "cell_call_1", change))
+        old = datetime.now(UTC) - timedelta(minutes=11)
+        sender.report(
+            "events", raised("gnss_lost", "gnss"), time_text=old.isoformat(timespec="milliseconds")[:-6] + "Z"
+        )
+        expect(opened.locator("#alarms li")).to_have_count(15)
+        for words in ("причина снята", "подтверждена", "отложена", "снова показана"):
+            expect(opened.locator(f"#alarms .change:text-is('{words}')")).to_have_count(1)
+        expect(rate).to_have_text("За 10 минут: 10")  # neither what is no new alarm nor what is long past
+        for n in range(40):
+            sender.report("events", raised("chattering", f"cell_{n}", priority="advisory"))
+        expect(opened.locator("#flood")).to_contain_text("Слишком много тревог: 50 за 10 минут")
+        expect(opened.locator("#flood")).to_contain_text(f"{VEHICLES[0]}: 50")
+        expect(opened.locator("#alarms li")).to_have_count(55)
+        sender.report("events", {"_kind": "phase", "phase": "arrived", "secured": None, "inside": True})
+        expect(opened.locator("#events li")).to_have_count(1)  # a flood of alarms pushes nothing else out
+        own.kill()
+        own.start()  # a new program knows of the flood from its register
+        opened.goto(own.url)
+        expect(opened.locator("#flood")).to_contain_text("50 за 10 минут")
+        sender.close()
+        opened.close()
 
 
 def test_refusals_and_forks_stand_out_until_a_named_person_has_seen_them(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOKENS = Path(__file__).parents[2] / "vehicle_agent" / "display" / "static" / "tokens.css"
-TEXTS = ("fg", "muted", "ok", "crit", "warn", "advice", "stale")
+TEXTS = ("fg", "muted", "ok", "crit", "warn", "advice", "stale", "manual")
 FILLS = ("ok", "crit", "warn", "advice")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.alarm_scenes import all_alarm_scenes, every_state, flooded
 from tests.browser.display_page import OVERFLOWS, SIZES, Cab, cab
 from tests.browser.display_scenes import alarmed, all_scenes, mixed_checking, scene
 from tests.integration.display_rig import wait_for
@@ -40,9 +41,9 @@ def speak(screen: Cab, language: str) -> None:
 def test_every_phase_fits(screen: Cab, language: str) -> None:
     speak(screen, language)
     found = {}
-    for name, snapshot in all_scenes().items():
+    for name, snapshot in (all_scenes() | all_alarm_scenes()).items():
         screen.show(snapshot)
-        if name in UNLOCKED:
+        if name in UNLOCKED or name.endswith("_standing"):
             screen.pause(STANDING_S)
             screen.page.locator('#bar [data-key="arrive"], #bar [data-key="end_halt"]').wait_for()
         if problems := screen.page.evaluate(OVERFLOWS):
@@ -76,6 +77,12 @@ def test_every_sheet_fits(screen: Cab) -> None:
     screen.enter_pin("1111")
     screen.page.locator(".pin p").wait_for()
     look("wrong pin")
+    screen.tap("pin:name")
+    for key in ("key:Ш",) * 14:
+        screen.tap(key)
+    look("name")
+    screen.tap("key:enter")
+    look("pin with a name")
     screen.tap("sheet:back")
     screen.show(alarmed("under_way", "standing"))
     screen.pause(STANDING_S)
@@ -83,6 +90,40 @@ def test_every_sheet_fits(screen: Cab) -> None:
     for key in ("notices", "alarms", "log_halt"):
         screen.tap(key)
         look(key)
+        screen.tap("sheet:back")
+    assert found == {}
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_every_page_of_alarms_fits(screen: Cab, language: str) -> None:
+    speak(screen, language)
+    found = {}
+
+    def look(name: str) -> None:
+        page = 0
+        while True:
+            if problems := screen.page.evaluate(OVERFLOWS):
+                found[f"{name} {page}"] = problems
+            number = screen.page.locator("#sheet .pager span")
+            if number.count() == 0 or len(set(number.inner_text().split("/"))) == 1:
+                return
+            screen.tap("sheet:next-page")
+            page += 1
+
+    for name, snapshot in (("flood", flooded("checking")), ("states", every_state("checking"))):
+        screen.show(snapshot)
+        screen.tap("alarms")
+        look(name)
+        screen.tap("sheet:back")
+    screen.show(flooded("checking"))
+    screen.tap("alarms")
+    while not screen.page.locator('[data-key="alarm:chattering"]').is_visible():
+        screen.tap("sheet:next-page")
+    screen.tap("alarm:chattering")
+    look("cause")
+    screen.tap("shelve:10")
+    look("shelve")
+    for _ in range(3):
         screen.tap("sheet:back")
     assert found == {}
 

@@ -171,6 +171,16 @@ def test_H36_the_body_escorts_button_is_the_check_also_before_it_is_due() -> Non
     assert codes(w) == set()
 
 
+def test_H36_seeing_that_the_body_escort_has_looked_is_no_look_of_the_commanders() -> None:
+    w = due()
+    w.press("body_count")
+    w.run(1.0)
+    assert find(w, "welfare_due").state == "returned"
+    w.must("acknowledge_alarm", alarm=find(w, "welfare_due").id)
+    assert w.happened(ev.WelfareChecked) == [ev.WelfareChecked("body_escort")]
+    assert w.trip.alarms == ()
+
+
 def test_H36_after_a_reboot_nobody_knows_when_the_people_were_seen_so_it_is_due() -> None:
     w = World(CARED)
     w.to_under_way()

@@ -345,8 +345,10 @@ def _acknowledge_alarm(args: dict[str, Any], scene: Scene) -> Answer:
         return _no("unknown_item", args["alarm"])
     if alarm.is_acknowledged:
         return _yes()
-    # Whoever confirms that the look at the people was due says that it has been taken.
-    checked = (ev.WelfareChecked(args["by"]),) if alarm.code == "welfare_due" else ()
+    # Whoever confirms that the look at the people was due says that it has been taken. Where the alarm has returned
+    # somebody else has looked, and he says only that he has seen that.
+    is_check = alarm.code == "welfare_due" and alarm.is_active
+    checked = (ev.WelfareChecked(args["by"]),) if is_check else ()
     return _yes(ev.AlarmAcknowledged(alarm.id, args["by"]), *checked)
 
 

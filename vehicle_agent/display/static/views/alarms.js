@@ -102,7 +102,7 @@ export function strip(snapshot, ui) {
 // What may come of it, and what to do. Where the cause has gone nothing of that is true any more.
 function consequences(group, consequence, action) {
   if (group.state === "returned" && !CALLS.has(group.code)) return null;
-  return h("span", { class: "what" }, consequence ? `${consequence} ` : "", action ? h("b", {}, `→ ${action}`) : null);
+  return h("span", { class: "what" }, consequence ? `${consequence} ` : "", action ? h("b", {}, `→\u00a0${action}`) : null);
 }
 
 function line(group, ui) {

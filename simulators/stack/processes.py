@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simulators.stack.scheduling import schedule_as_unit
+
 RESTART_AFTER_S = 0.3  # the contract allows 1 s; a process that dies at once must not take the whole processor
 STOP_WAIT_S = 4.0  # every process ends within 3 s of SIGTERM; then SIGKILL
 LOG_LINES = 15
@@ -26,6 +28,7 @@ class Program:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    is_scanning: bool = False  # scheduled as control's unit has it, where we have the right to
 
 
 @dataclass(slots=True)
@@ -116,6 +119,8 @@ class Supervisor:
                 process_group=0,  # Ctrl-C in the terminal reaches the supervisor alone, which ends the others in order
                 preexec_fn=die_with_supervisor,  # noqa: PLW1509 - only prctl is called, and no lock is taken
             )
+        if program.is_scanning:
+            schedule_as_unit(process.pid)  # its main thread alone is there yet, the others inherit it
         (self._pid_files / program.name).write_text(f"{process.pid}\n")
         return process
 

@@ -100,7 +100,8 @@ class Stack:
         environment = (
             {"GPIOZERO_PIN_FACTORY": "bench", "STV_BENCH_DIR": str(self.places.bench)} if name == "control" else {}
         )
-        return Program(name, [_script("vehicle-agent"), verb, "--config", str(self.places.config)], environment)
+        command = [_script("vehicle-agent"), verb, "--config", str(self.places.config)]
+        return Program(name, command, environment, is_scanning=name == "control")
 
     def _bench_program(self) -> Program:
         command = [_script("vehicle-bench"), "run", "--config", str(self.places.config)]

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from simulators.stack.calls import call
 from simulators.stack.running import Stack
+from simulators.stack.scheduling import schedule_as_unit
 from tests.bench.crew import Crew, pause
 from tests.bench.table import Row, histogram, load, share, spread
 from tests.bench.vehicle import pids, until, vehicle, waited_for_core_s
 from tests.faults.slow_disk import hanging_disk
-from tests.faults.unit_scheduling import schedule_as_unit
 
 REQUESTS_PER_S = 200
 SEED = 354

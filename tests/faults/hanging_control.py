@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.faults.unit_scheduling import schedule_as_unit
+from simulators.stack.scheduling import schedule_as_unit
 from vehicle_agent.control.run import main
 
 

@@ -78,12 +78,12 @@ class Crew:
             return self.is_energised or not self.is_open
 
         for _ in range(OPENED_AT_MOST):
-            if any(row["status"] != "passed" for row in self._rows()):
-                self.check()
-            self._await_permission("driver_not_ready", "driver_report_outdated")
-            if time.monotonic() - self._reported_s > REPORT_RENEWED_S:
-                self.report()
             try:
+                if any(row["status"] != "passed" for row in self._rows()):
+                    self.check()
+                self._await_permission("driver_not_ready", "driver_report_outdated")
+                if time.monotonic() - self._reported_s > REPORT_RENEWED_S:
+                    self.report()
                 self._await_permission()
                 self.commander.must("open_boarding", {})
             except (NotMetError, TimeoutError):

@@ -46,7 +46,12 @@ class Victim:
 
     def start(self) -> None:
         self.rig.start_bench()
-        self.commander = Commander(self.rig, self.rig.start(BACK_WITHIN_S))
+        self.commander = self._take_command()
+
+    def _take_command(self) -> Commander:
+        wire = self.rig.start(BACK_WITHIN_S)
+        wire.connection.settimeout(BACK_WITHIN_S)
+        return Commander(self.rig, wire)
 
     def close(self) -> None:
         self.rig.close()
@@ -123,7 +128,7 @@ class Victim:
         ended_s = time.monotonic()
         self.rig.end(signal.SIGKILL)
         wait_s(RESTART_S - (time.monotonic() - ended_s))
-        self.commander = Commander(self.rig, self.rig.start(BACK_WITHIN_S))
+        self.commander = self._take_command()
 
     def mend(self) -> None:
         """After a fault that was not as promised: the next one finds a vehicle that works."""

@@ -171,17 +171,24 @@ def test_H01_fan_and_light_are_seen_to_stop_and_to_come_back(item: str, sense: s
     assert step(item, seen, broken, 2.31) is seen, "running, but not yet trusted again"
 
 
-@pytest.mark.parametrize(("aboard", "begun"), [(0, Test("off", 6.0)), (1, Test("on", 6.0, None, {"off": None}))])
+@pytest.mark.parametrize(("aboard", "begun"), [(0, Test("off", 7.0)), (1, Test("on", 7.0, None, {"off": None}))])
 def test_H37_after_an_interruption_to_its_limit_the_next_one_waits_as_long(aboard: int, begun: Test) -> None:
-    resting = live({"ventilation": Test("rest", 0.0)}, airflow=True, fan_switch=True)
+    rest = {"ventilation": Test("rest", 1.0)}
+    resting = live(rest, airflow=True, fan_switch=True)
     asked = replace(trip(ventilation="running"), commander=aboard)
-    assert begin(asked, resting, 1.0, SETTINGS) == {"ventilation": Test("rest", 0.0)}
     for rows in (asked, trip(ventilation="failed"), trip()):
-        assert begin(rows, resting, 1.0, SETTINGS) == {"ventilation": Test("rest", 0.0)}
-        assert advance(rows, resting, 5.99) == (resting.tests, [])
-    assert advance(asked, resting, 6.0) == ({"ventilation": begun}, [])
-    assert advance(trip(ventilation="failed"), resting, 6.0) == ({}, [])
-    assert advance(trip(), resting, 6.0) == ({}, [])
+        assert begin(rows, resting, 2.0, SETTINGS) == rest
+        assert advance(rows, resting, 6.99) == (rest, [])
+    assert advance(asked, resting, 7.0) == ({"ventilation": begun}, [])
+    assert advance(trip(ventilation="failed"), resting, 7.0) == ({}, [])
+    assert advance(trip(), resting, 7.0) == ({}, [])
+
+
+def test_a_rest_and_a_test_that_is_dropped_hold_no_other_test_up() -> None:
+    others = {"ventilation": Test("rest", 0.0), "beacon": Test("on", 0.0), "radio": Test("on", 0.0)}
+    seen = replace(live(others), radio=Radio(0.1, True, True, -84, "TMO"))
+    tests, verdicts = advance(trip(beacon="expired", radio="running"), seen, 1.0)
+    assert (set(tests), [verdict.item for verdict in verdicts]) == ({"ventilation"}, ["radio"])
 
 
 def test_a_line_that_hums_by_itself_is_given_no_tone_that_it_would_answer() -> None:

@@ -10,7 +10,7 @@ import ast
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import libcst
@@ -35,6 +35,7 @@ class Mutant:
     before: str
     after: str
     source: str
+    place: int = 1  # among equal changes in one function, from above
 
     @property
     def is_constant(self) -> bool:
@@ -43,7 +44,8 @@ class Mutant:
     @property
     def key(self) -> str:
         """What it is known by in the list of survivors: where and what, with no line number that moves."""
-        return f"{self.module}.{self.function}: {self.before} -> {self.after}"
+        said = f"{self.module}.{self.function}: {self.before} -> {self.after}"
+        return said if self.place == 1 else f"{said} (place {self.place})"
 
 
 def modules() -> tuple[str, ...]:
@@ -51,13 +53,17 @@ def modules() -> tuple[str, ...]:
 
 
 def mutants_of(module: str) -> list[Mutant]:
-    """Every mutant of one module of the core, in the order of the file, each key once."""
+    """Every mutant of one module of the core; functions first, each in the order of the file."""
     path = CORE / f"{module}.py"
     code = path.read_text(encoding="utf-8")
-    found: dict[str, Mutant] = {}
+    found: list[Mutant] = []
+    sources: dict[str, list[str]] = {}  # of the same change in other places; one that mutmut makes twice counts once
     for mutant in (*_of_functions(module, path, code), *_of_constants(module, code)):
-        found.setdefault(mutant.key, mutant)
-    return list(found.values())
+        others = sources.setdefault(mutant.key, [])
+        if mutant.source not in others:
+            others.append(mutant.source)
+            found.append(replace(mutant, place=len(others)))
+    return found
 
 
 def _of_functions(module: str, path: Path, code: str) -> Iterator[Mutant]:

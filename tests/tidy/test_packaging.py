@@ -73,6 +73,7 @@ def test_a_vehicle_gets_no_tool_of_the_developers() -> None:
     }
     assert wanted <= names
     assert not names & {"pytest", "hypothesis", "mypy", "ruff", "playwright", "httpx", "iotcore", "jsonschema"}
+    assert not names & {"coverage", "mutmut", "libcst", "textual"}
     assert "pydantic-core" in names, "what a package needs in turn"
     assert text.count("--hash") > len(names)
 

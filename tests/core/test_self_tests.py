@@ -107,6 +107,7 @@ def test_H01_a_lock_is_seen_unlocked_for_300_ms_and_then_locked_for_300_ms(state
 def test_H01_what_was_so_before_the_test_counts_from_its_start() -> None:
     loop = Level("both_open", -50.0, raw="both_open", raw_s=-50.0)
     assert lock("unlocked", loop, 0.1) == Test("unlocked", 0.0, 0.0, {})
+    assert lock("unlocked", loop, 0.3) == Test("locked", 0.3, None, {"unlocked": True}), "at least so long"
 
 
 def test_one_unlocking_may_pass_through_several_open_states() -> None:
@@ -166,6 +167,8 @@ def test_H01_fan_and_light_are_seen_to_stop_and_to_come_back(item: str, sense: s
     assert isinstance(seen, Test)
     assert step(item, seen, running, 2.29) is seen
     assert step(item, seen, running, 2.31) == Verdict(item, "passed", None, {"off": True, "on": True})
+    exactly = Test("on", 0.0, 0.0, {"off": True})
+    assert step(item, exactly, running, 0.3) == Verdict(item, "passed", None, {"off": True, "on": True})
     assert step(item, seen, stopped, 2.2) == back, "it stopped once more: the 300 ms begin anew"
     broken = live({}, working=False, **{sense: True, switch: True})
     assert step(item, seen, broken, 2.31) is seen, "running, but not yet trusted again"

@@ -254,6 +254,8 @@ def test_the_intercom_hears_a_whole_tone_and_then_silence() -> None:
     assert step("intercom", on, heard(0.3, False), 0.4) == Verdict("intercom", "failed", "no_tone", {"on": False})
     assert step("intercom", on, heard(-0.1, True), 1.5) is on
     assert step("intercom", on, heard(-0.1, True), 1.51) == Verdict("intercom", "failed", "no_tone", {"on": False})
+    later = Test("on", 2.0)
+    assert step("intercom", later, heard(1.9, True), 3.5) is later
     off = step("intercom", on, heard(0.3, True), 0.4)
     assert off == Test("off", 0.0, None, {"on": True})
     assert isinstance(off, Test)

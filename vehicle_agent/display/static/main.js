@@ -2,7 +2,7 @@
 
 import { command, openSession, wire } from "./api.js";
 import { live, start } from "./live.js";
-import { paginate, pager, setPage } from "./pages.js";
+import { pageOf, paginate, pager, setPage } from "./pages.js";
 import { keep, kept, loadTexts, savedLanguage, setLanguage, t } from "./texts.js";
 import { applyTheme, switchTheme } from "./theme.js";
 import { button, draw, forget, h, listen, quiet } from "./ui.js";
@@ -233,12 +233,14 @@ function drawView(snapshot) {
   draw("bar", element("bar"), () => view(snapshot, ui).bar);
   element("bar").hidden = bar.length === 0;
   const list = element("body").firstElementChild;
+  const wanted = pageOf("body");
   const pages = paginate(list, "body");
   if (grid === "states") setPage("body", 0); // the gravest are first, and no page is turned on the road
   else if (pages > 1) {
     // The pager may need a second line, and then the pages are shorter.
     draw("bar", element("bar"), () => [...turner(pages), ...view(snapshot, ui).bar]);
     element("bar").hidden = false;
+    setPage("body", wanted); // among fewer, longer pages it may have been beyond the last
     const shorter = paginate(list, "body");
     draw("bar", element("bar"), () => [...turner(shorter), ...view(snapshot, ui).bar]);
   }
@@ -271,10 +273,12 @@ function drawSheet() {
   if (sheet.grid === "whole") return;
   const list = root.querySelector(".list");
   const turner = (count) => draw("sheet-pages", bar.querySelector(".pages"), () => pager("sheet", count, render));
+  const wanted = pageOf("sheet");
   const pages = paginate(list, "sheet");
   turner(pages);
   if (pages < 2) return;
   bar.hidden = false;
+  setPage("sheet", wanted); // among fewer, longer pages it may have been beyond the last
   turner(paginate(list, "sheet")); // the pager took room from the list
 }
 

@@ -18,7 +18,7 @@ export function keyboard(ui) {
     const keys = PAGES[page].map((letter) => button({ key: `key:${letter}`, text: letter, run: type(letter) }));
     const other = (page + 1) % PAGES.length;
     return {
-      title: `${title}: ${value}▏`,
+      title: [`${title}: `, h("span", { class: "free" }, `${value}▏`)],
       nodes: [h("div", { class: "keys" }, keys)],
       bar: [
         button({ key: "key:page", text: NAMES[other], run: () => ui.changeKeyboard({ page: other }) }),

@@ -15,6 +15,7 @@ from tests.browser.display_scenes import alarm, equipment, mixed_checking, refus
 from tests.integration.display_rig import wait_for
 from vehicle_agent import texts
 
+PAGES_MAX = 20  # more than any list of a scene has
 STANDING_S = 3.2  # then the screen is unlocked
 FLOODED = (  # of `flooded`: the gravest first, and among equals the one that was raised first
     "cell_lock_fault",
@@ -66,19 +67,23 @@ def show_standing(screen: Cab, snapshot: dict[str, Any]) -> None:
 def pages(screen: Cab, selector: str) -> list[str]:
     """What `selector` finds on all pages of the open sheet: the key where there is one, else the text."""
     seen: list[str] = []
-    while True:
+    for _ in range(PAGES_MAX):
         shown = [found for found in screen.page.locator(f"#sheet {selector}").all() if found.is_visible()]
         seen += [found.get_attribute("data-key") or found.inner_text() for found in shown]
         number = screen.page.locator("#sheet .pager span")
         if number.count() == 0 or len(set(number.inner_text().split("/"))) == 1:
             return seen
         screen.tap("sheet:next-page")
+    raise AssertionError(f"the last page is never reached: {seen}")
 
 
 def turn_to(screen: Cab, key: str) -> None:
-    while not screen.page.locator(f'#sheet [data-key="{key}"]').is_visible():
+    for _ in range(PAGES_MAX):
+        if screen.page.locator(f'#sheet [data-key="{key}"]').is_visible():
+            screen.tap(key)
+            return
         screen.tap("sheet:next-page")
-    screen.tap(key)
+    raise AssertionError(f"no page has {key}")
 
 
 def acknowledged(screen: Cab) -> list[str]:

@@ -191,11 +191,9 @@ def test_one_row_for_each_vehicle_and_cause_the_gravest_first(page: Page, vehicl
     expect(shown.nth(2)).to_have_css("border-top-style", "dashed")
 
 
-def test_a_flood_is_said_until_it_is_over_and_the_log_has_every_alarm(
-    browser: Browser, broker: Broker, tmp_path: Path
-) -> None:
+def test_a_flood_is_said_until_it_is_over_and_the_log_has_every_alarm(browser: Browser, tmp_path: Path) -> None:
     keys = Keys(tmp_path)
-    with running_desk(keys, broker.port) as own:
+    with mosquitto(tmp_path) as broker, running_desk(keys, broker.port) as own:
         opened = browser.new_page(viewport={"width": 1280, "height": 800})
         opened.goto(own.url)
         sender = TestVehicle(keys, broker.port, VEHICLES[0])

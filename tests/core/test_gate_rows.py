@@ -21,7 +21,7 @@ from vehicle_agent.core.interlock import (
     refusal,
     refusals,
 )
-from vehicle_agent.core.state import Live, Report, Row, Status, Trip
+from vehicle_agent.core.state import Level, Live, Report, Row, Status, Trip
 
 
 def said(w: World, **live: object) -> list[Refusal]:
@@ -301,6 +301,16 @@ def test_H26_the_driver_cannot_report_while_moving_or_with_stop_pressed(
     assert w.trip.report is None
     assert {*answer} <= {r.code for r in said.refusals}
     assert w.live.refused_press_s == w.mono_s, "the lamp says no"
+
+
+def test_H25_a_stop_button_that_chatters_counts_as_pressed() -> None:
+    w = ready()
+    bounces = tuple(w.mono_s - n / 10 for n in range(7, 0, -1))
+    for name, stops in (("body_count", False), ("driver_stop", True)):
+        flapping = Level(False, raw=False, raw_s=w.mono_s, reversals=bounces)
+        w.live = replace(w.live, levels={**w.live.levels, name: flapping})
+        w.scan()
+        assert (w.trip.report is None) is stops, name
 
 
 def test_H26_what_the_driver_cannot_help_is_said_and_his_own_report_is_not() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.core.world import PLAN, SETTINGS, World
 from vehicle_agent.core import events as ev
+from vehicle_agent.core import selftest
+from vehicle_agent.core.equipment import LOOPS_READABLE
 from vehicle_agent.core.inputs import Radio
 from vehicle_agent.core.selftest import Verdict, advance, begin, fold_tone
 from vehicle_agent.core.state import Level, Live, Row, Status, Test, Tone, Trip
@@ -260,6 +262,7 @@ def test_the_intercom_hears_a_whole_tone_and_then_silence() -> None:
     assert off == Test("off", 0.0, None, {"on": True})
     assert isinstance(off, Test)
     assert step("intercom", off, heard(0.0, True), 0.3) is off
+    assert step("intercom", off, heard(1.0, True), 1.2) is off
     passed = Verdict("intercom", "passed", None, {"on": True, "off": True})
     assert step("intercom", off, heard(0.0, True), 0.31) == passed
     assert step("intercom", off, heard(0.0, True, works=False), 0.31) is off
@@ -285,6 +288,8 @@ def test_the_radio_answers_after_the_test_began() -> None:
     assert step("radio", on, answered(0.1, works=False), 10.0) is on
     failed = {"registered": False}
     assert step("radio", on, answered(0.1, works=False), 10.01) == Verdict("radio", "failed", "lost", failed)
+    asked = Test("on", 5.0)
+    assert step("radio", asked, answered(5.1, works=False), 15.0) is asked
     unread = replace(live({}), equipment={})
     assert step("radio", on, unread, 10.0) is on
     assert step("radio", on, unread, 10.01) == Verdict("radio", "failed", "silent", failed)
@@ -295,7 +300,8 @@ def test_the_radio_answers_after_the_test_began() -> None:
     [
         (Tone(False, 0.0, 0, True), False, 1.99, Tone(False, 0.0, 0, True)),
         (Tone(False, 0.0, 0, True), False, 2.0, Tone(True, 2.0, 0, True)),  # its last result holds meanwhile
-        (Tone(True, 0.0, 3, True), True, 0.1, Tone(True, 0.0, 4, True)),
+        (Tone(False, 5.0, 0, True), False, 6.99, Tone(False, 5.0, 0, True)),
+        (Tone(True, 5.0, 3, True), True, 5.1, Tone(True, 5.0, 4, True)),
         (Tone(True, 0.0, 3, True), False, 0.1, Tone(True, 0.0, 3, True)),
         (Tone(True, 0.0, 3, True), None, 0.1, Tone(True, 0.0, 3, True)),
         (Tone(True, 0.0, 1, False), True, 0.26, Tone(False, 0.26, 0, True)),
@@ -305,6 +311,13 @@ def test_the_radio_answers_after_the_test_began() -> None:
 )
 def test_a_tone_is_heard_when_two_samples_heard_it(tone: Tone, heard: bool | None, at_s: float, expected: Tone) -> None:
     assert fold_tone(replace(live({}), tone=tone), heard, at_s) == expected
+
+
+def test_the_states_of_a_loop_are_locked_or_unlocked_and_a_drawn_bolt_alone_is_no_open_door() -> None:
+    assert selftest.UNLOCKED | selftest.LOCKED == LOOPS_READABLE
+    assert not selftest.UNLOCKED & selftest.LOCKED
+    assert {"bolt_open"} == selftest.UNLOCKED - selftest.DOOR_OPEN
+    assert selftest.DOOR_OPEN < selftest.UNLOCKED
 
 
 def test_a_test_of_the_intercom_brings_the_next_tone_forward_once() -> None:

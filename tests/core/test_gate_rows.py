@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.world import PLAN, SETTINGS, World
 from vehicle_agent.core import events as ev
-from vehicle_agent.core import rules
+from vehicle_agent.core import fallback, rules
 from vehicle_agent.core.commands import Answer
 from vehicle_agent.core.interlock import (
     Refusal,
@@ -106,6 +106,30 @@ def test_H35_nobody_answers_for_what_the_crew_has_switched(reason: str) -> None:
     for status, refused in ((Status("fault", "airflow_lost"), False), (Status("fault", reason), True)):
         found = said(w, equipment={**w.live.equipment, "ventilation": status})
         assert found == ([Refusal("equipment_fault", "15", "ventilation")] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "status", "in_doubt"),
+    [
+        ("pending", None, None, True),
+        ("pending", None, Status("fault", "dark"), True),
+        ("pending", None, Status("stale", "silent"), True),
+        ("pending", None, Status("fault", "switched_off"), False),
+        ("pending", None, Status("working", None), False),
+        ("failed", "sense_stuck", Status("working", None), True),
+        ("failed", "switched_on", Status("working", None), False),
+    ],
+)
+def test_H35_a_sensor_is_in_doubt_when_it_is_broken_or_could_not_say_both(
+    row: str, reason: str | None, status: Status | None, in_doubt: bool
+) -> None:
+    assert fallback.is_sensor_in_doubt(Row(row, reason=reason), status) is in_doubt
+
+
+def test_H26_the_driver_may_report_anew_before_boarding_is_opened_once_more() -> None:
+    w = World()
+    w.to_securing()
+    assert [type(event) for event in w.press("driver_ready").events] == [ev.DriverReported]
 
 
 def test_women_on_board_need_a_servicewoman_before_anybody_boards() -> None:

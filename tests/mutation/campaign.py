@@ -34,7 +34,7 @@ NARROW = {
     "motion": ("test_wires.py",),
     "notices": ("test_notices.py", "test_changes.py", "test_contract_words.py"),
     "outputs": ("test_lamps.py", "test_alarms.py"),
-    "panel": ("test_gate_rows.py", "test_proofs.py", "test_care.py"),
+    "panel": ("test_gate_rows.py", "test_record.py", "test_care.py", "test_proofs.py"),
     "rules": ("test_trip.py", "test_gate_rows.py", "test_orders.py"),
     "selftest": ("test_self_tests.py",),
     "settings": ("test_gate.py",),

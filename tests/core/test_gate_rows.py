@@ -126,6 +126,16 @@ def test_H35_a_sensor_is_in_doubt_when_it_is_broken_or_could_not_say_both(
     assert fallback.is_sensor_in_doubt(Row(row, reason=reason), status) is in_doubt
 
 
+def test_H35_only_a_sensor_that_the_vehicle_lists_is_answered_for_and_never_a_lock() -> None:
+    settings = replace(SETTINGS, manual_fallback=frozenset({"lighting", "cell_lock_1", "body_door"}))
+    allowed = [
+        item
+        for item in (*rules.SENSED_EQUIPMENT, "cell_lock_1", "body_door", "seats_fixed")
+        if fallback.is_allowed(item, settings)
+    ]
+    assert allowed == ["lighting"]
+
+
 def test_H26_the_driver_may_report_anew_before_boarding_is_opened_once_more() -> None:
     w = World()
     w.to_securing()

@@ -27,7 +27,7 @@ NARROW = {
     "equipment": ("test_findings.py",),
     "events": ("test_notices.py",),
     "evolve": ("test_trip.py", "test_changes.py", "test_proofs.py", "test_notices.py", "test_alarms.py"),
-    "fallback": ("test_gate_rows.py", "test_proofs.py"),
+    "fallback": ("test_gate_rows.py",),
     "inputs": ("test_gate.py",),
     "interlock": ("test_gate_rows.py",),
     "levels": ("test_wires.py", "test_chatter.py"),

@@ -308,6 +308,15 @@ def test_H35_a_lock_a_count_and_the_drivers_report_cannot_be_answered_for_even_i
     assert w.trip.report is None
 
 
+@pytest.mark.parametrize("phase", ["to_boarding", "to_securing", "to_under_way"])
+def test_H35_a_sensor_is_answered_for_before_boarding_opens_and_not_later(phase: str) -> None:
+    w = World(replace(SETTINGS, manual_fallback=frozenset({"lighting"})))
+    getattr(w, phase)()
+    refused = w.do("confirm", item="lighting", pin_is_right=True).refusals
+    assert [r.code for r in refused] == ["wrong_phase"]
+    assert w.trip.fallback is None
+
+
 def test_H35_nobody_answers_for_a_sensor_that_works() -> None:
     w = World(replace(SETTINGS, manual_fallback=frozenset({"lighting"})))
     w.run(3)

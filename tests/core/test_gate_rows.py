@@ -108,6 +108,15 @@ def test_H35_nobody_answers_for_what_the_crew_has_switched(reason: str) -> None:
         assert found == ([Refusal("equipment_fault", "15", "ventilation")] if refused else [])
 
 
+def test_H35_a_word_for_one_sensor_hides_nothing_else() -> None:
+    w = ready()
+    with_row(w, "radio", status="manual_fallback")
+    broken = {**w.live.equipment, "radio": Status("stale", "silent"), "body_door": Status("fault", "cut")}
+    assert said(w, equipment=broken) == [Refusal("equipment_fault", "16", "body_door")]
+    with_row(w, "seats_fixed", status="pending")
+    assert [r.item for r in said(w, equipment=broken)] == ["seats_fixed", "body_door"]
+
+
 @pytest.mark.parametrize(
     ("row", "reason", "status", "in_doubt"),
     [

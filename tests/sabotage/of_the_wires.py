@@ -170,8 +170,8 @@ SABOTAGES = (
         "the pulse from a timer's thread",
         "H06",
         "vehicle_agent/control/loop.py",
-        '        self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})\n',
-        """        self._rig.write({**self._levels, "permit_pulse": self._is_pulsed})
+        '        self._rig.write({**levels, "permit_pulse": self._is_pulsed})\n',
+        """        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
         if not hasattr(self, "_beat"):
             import threading
             import time

@@ -140,11 +140,16 @@ def _add_stuck(app: FastAPI, electrics: Electrics) -> None:
             at_ns = electrics.stick_output(name, _only(body, "stuck", str, tuple(STUCK)))
         except UnknownWireError:
             raise HTTPException(404, f"no output {name!r}; there are {_names(electrics, 'output')}") from None
+        except ValueError as error:
+            raise _refuse(str(error)) from error
         return {**electrics.state()["wires"][name], "at_ns": at_ns}
 
     @app.put("/api/v1/permit_relay")
     async def put_relay(body: JsonObject) -> dict[str, Any]:
-        at_ns = electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
+        try:
+            at_ns = electrics.stick_relay(_only(body, "stuck", str, tuple(WELDED)))
+        except ValueError as error:
+            raise _refuse(str(error)) from error
         return {**electrics.state()["permit_relay"], "at_ns": at_ns}
 
 

@@ -88,7 +88,7 @@ class Cab:
 
     def tap(self, key: str) -> None:
         self.pause()
-        self.page.locator(f'[data-key="{key}"]').first.tap(timeout=3000)
+        self.page.locator(f'[data-key="{key}"]').first.tap(timeout=10000)  # a busy machine draws late
 
     def hold(self, key: str, seconds: float) -> None:
         """Press, stay, release."""

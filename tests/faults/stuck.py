@@ -16,7 +16,7 @@ HELD_MS = 200.0  # the relay's, without pulses
 LOOP_MS = 100.0  # a cut loop's permit_enable
 WATCHED_S = 0.5  # for what must not happen
 SLACK_S = 5.0
-ALARM_GONE_S = 15.0  # a returned alarm waits five seconds
+ALARM_GONE_S = 40.0  # a returned alarm waits five seconds, one that comes again and again twenty
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ Cause = tuple[str, str | None]
 EVERY_S = 0.1  # causes are looked at this often
 UNSTEADY_COMINGS = 3  # more than this within a minute is one alarm that stays, and one about the signal (hmi.md A2)
 UNSTEADY_WITHIN_S = 60.0
+UNSTEADY_OFF_S = 20.0  # so calm for so long before it returns, it cannot come more than three times a minute
 
 
 _LOST = {
@@ -132,7 +133,7 @@ def advance(trip: Trip, live: Live, now: Now, stuck: frozenset[str], settings: S
                 came[cause] = (*came.get(cause, ()), at_s)
         else:
             clear[cause] = live.clear.get(cause, at_s)
-            off_s = UNSTEADY_WITHIN_S if _is_unsteady(cause, came) else DEFINITIONS[cause[0]].off_s
+            off_s = UNSTEADY_OFF_S if _is_unsteady(cause, came) else DEFINITIONS[cause[0]].off_s
             if at_s - clear[cause] >= off_s:
                 events.append(AlarmReturned(alarm.id))
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("table.md")
@@ -44,7 +44,13 @@ def read() -> tuple[Case, ...]:
     """Every case of the page in its order. Raises ValueError for a row that cannot be read."""
     lines = TABLE.read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("| wires |"))
-    return tuple(case for line in lines[start + 2 :] for case in _row(line))
+    cases: list[Case] = []
+    why = ""
+    for line in lines[start + 2 :]:
+        row = [replace(case, why=why if case.why == "as above" else case.why) for case in _row(line)]
+        why = row[-1].why if row else why
+        cases += row
+    return tuple(cases)
 
 
 def _row(line: str) -> Iterator[Case]:

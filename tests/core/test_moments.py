@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,8 +13,10 @@ from vehicle_agent.core import alarm_table, alarms, care
 from vehicle_agent.core import events as ev
 from vehicle_agent.core.automatic import sensed_rows
 from vehicle_agent.core.commands import Scene
-from vehicle_agent.core.inputs import Now
-from vehicle_agent.core.state import Alarm, Live, Trip
+from vehicle_agent.core.inputs import Now, Receipt
+from vehicle_agent.core.notices import departure_checks, is_overdue, receipt_stage, wire_time
+from vehicle_agent.core.rules import LOCAL_TIME
+from vehicle_agent.core.state import Alarm, Departure, Halt, Level, Live, Shelf, Trip
 
 
 def arrived(w: World) -> None:
@@ -52,13 +55,15 @@ def test_H26_the_driver_cannot_report_at_the_very_scan_that_sees_the_vehicle_rol
 # What changes by itself.
 
 
-def test_a_proof_is_good_to_the_end_of_its_last_second() -> None:
+def test_a_proof_is_good_to_the_end_of_its_last_second_whatever_else_is_proven() -> None:
     w = World(replace(SETTINGS, checklist_valid_s=30.0))
     w.to_ready()
-    row = replace(w.trip.rows["radio"], at_s=64.0)
-    w.trip = replace(w.trip, rows={"radio": row, "order_valid": w.trip.rows["order_valid"]})
-    for at_s, found in ((94.0, []), (94.125, [ev.RowChanged("radio", "expired", "too_old")])):
-        assert sensed_rows(Scene(w.trip, w.live, replace(w.now(), mono_s=at_s), w.settings), w.live) == found
+    row = replace(w.trip.rows["cell_lock_2"], at_s=64.0)
+    w.trip = replace(w.trip, rows={"cell_lock_2": row, "order_valid": w.trip.rows["order_valid"]})
+    too_old = ev.RowChanged("cell_lock_2", "expired", "too_old")
+    for at_s, is_open, found in ((94.0, False, []), (94.125, False, [too_old]), (94.125, True, [])):
+        trip, now = replace(w.trip, is_open=is_open), replace(w.now(), mono_s=at_s)
+        assert sensed_rows(Scene(trip, w.live, now, w.settings), w.live) == found
 
 
 @pytest.mark.parametrize(("commander", "body", "agree"), [(1, 1, True), (0, 0, False), (2, 1, False), (1, 2, False)])
@@ -83,6 +88,46 @@ def test_H11_a_correction_names_the_departure_of_its_own_trip_and_unit() -> None
     w.scan()
     corrections = [n.record for n in w.trip.notices if n.record.kind == "correction"]
     assert {record.recipient: record.corrects for record in corrections} == mine
+
+
+@pytest.mark.parametrize(
+    ("reached", "said", "is_news"),
+    [
+        ("recorded", "received", True),
+        ("at_broker", "received", True),
+        ("told_by_radio", "received", True),
+        ("received", "received", False),
+        ("acknowledged", "received", False),
+        ("told_by_radio", "acknowledged", True),
+        ("received", "acknowledged", True),
+        ("acknowledged", "acknowledged", False),
+    ],
+)
+def test_H15_a_receipt_is_news_when_it_says_more_than_the_unit_has_said(reached: str, said: str, is_news: bool) -> None:
+    w = World()
+    w.to_under_way()
+    notice = replace(w.trip.notices[0], stage=reached)
+    receipt = Receipt(notice.id, said, "A", "B", "2026-11-22T08:10:00Z", "00", notice.record.recipient)
+    assert (receipt_stage(notice, receipt) is not None) is is_news
+
+
+def test_H16_a_notice_is_overdue_after_its_last_second() -> None:
+    w = World()
+    w.to_under_way()
+    notice = replace(w.trip.notices[0], recorded_s=64.0)
+    assert [is_overdue(notice, at(mono_s), SETTINGS) for mono_s in (184.0, 184.125)] == [False, True]
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "failed"])
+def test_a_proof_that_is_being_given_anew_after_a_restart_is_not_given(status: str) -> None:
+    w = World()
+    w.to_secured()
+    rows = {**w.trip.rows, "radio": replace(w.trip.rows["radio"], status=status, reason="restart")}
+    assert departure_checks(replace(w.trip, rows=rows), w.live, w.settings)["all_passed"] is False
+
+
+def test_a_time_is_told_in_utc_and_to_the_millisecond() -> None:
+    assert wire_time(datetime(2026, 11, 22, 13, 5, 7, 123_456, LOCAL_TIME)) == "2026-11-22T08:05:07.123Z"
 
 
 # The care watch.
@@ -182,3 +227,120 @@ def test_each_alarm_is_as_grave_as_quick_and_as_patient_as_the_crews_page_says(
 def test_there_is_no_other_alarm() -> None:
     assert [code for code, *_ in PAGE] == [*alarm_table.DEFINITIONS]
     assert [alarm_table.rank(priority) for priority in ("critical", "warning", "advisory")] == [0, 1, 2]
+
+
+def causes(trip: Trip, **live: object) -> set[alarms.Cause]:
+    return alarms.causes(trip, replace(Live(at_s=1024.0), **live), at(1024.0), frozenset(), SETTINGS)
+
+
+@pytest.mark.parametrize(("aboard", "is_told"), [(0, False), (1, True)])
+def test_H36_one_person_aboard_is_enough_for_each_loss_to_be_told(aboard: int, is_told: bool) -> None:
+    lost = {(f"{name}_lost", item) for name, item in (("airflow", "ventilation"), ("lighting", "lighting"))}
+    lost |= {(f"{name}_lost", name) for name in ("intercom", "radio", "power")}
+    assert causes(Trip(phase="securing", commander=aboard)) - {("gnss_lost", "gnss")} == (lost if is_told else set())
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_told"), [("no_trip", False), ("checking", True), ("unloading", True), ("closed", False)]
+)
+def test_a_lost_receiver_matters_during_a_trip_only(phase: str, is_told: bool) -> None:
+    assert causes(Trip(phase=phase)) == ({("gnss_lost", "gnss")} if is_told else set())
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_told"),
+    [("securing", False), ("secured", True), ("under_way", True), ("arrived", True), ("unloading", False)],
+)
+def test_H36_a_door_that_is_not_proven_shut_is_told_on_the_road_and_not_at_a_logged_halt(
+    phase: str, is_told: bool
+) -> None:
+    doors = {("cell_lock_fault", "cell_lock_1"), ("cell_lock_fault", "cell_lock_2"), ("body_door_open", "body_door")}
+    trip = Trip(phase=phase, commander=1)
+    assert causes(trip) & doors == (doors if is_told else set())
+    assert causes(replace(trip, halt=Halt("toilet", START))) & doors == set()
+    shut = {"body_door": Level("locked")}
+    assert ("body_door_open", "body_door") not in causes(trip, levels=shut)
+
+
+LEFT = Departure(512.0, START, "gnss", 0.2, "boot-1", True, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "motion", "is_secured", "out", "is_told"),
+    [
+        ("secured", "moving", True, None, False),
+        ("under_way", "moving", True, None, False),
+        ("under_way", "moving", False, None, True),
+        ("under_way", "moving", True, {1: 0}, False),
+        ("under_way", "moving", True, {1: 0, 2: 1}, True),
+        ("under_way", "unknown", False, {1: 1}, False),
+        ("arrived", "moving", True, None, True),
+        ("arrived", "standing", True, None, False),
+        ("unloading", "moving", True, None, True),
+        ("unloading", "unknown", True, None, False),
+    ],
+)
+def test_H41_moving_is_told_where_nobody_may_move(
+    phase: str, motion: str, is_secured: bool, out: dict[int, int] | None, is_told: bool
+) -> None:
+    halt = None if out is None else Halt("toilet", START, out)
+    trip = Trip(phase=phase, departure=replace(LEFT, is_secured=is_secured), halt=halt)
+    found = causes(trip, motion=motion, still_since_s=1024.0) - {("gnss_lost", "gnss")}
+    assert found == ({("moved_unpermitted", None)} if is_told else set())
+
+
+@pytest.mark.parametrize(
+    ("still_since_s", "left_s", "boot_id", "motion", "is_told"),
+    [
+        (724.0, 512.0, "boot-1", "standing", False),
+        (723.875, 512.0, "boot-1", "standing", True),
+        (723.875, 512.0, "boot-1", "unknown", False),
+        (512.0, 724.0, "boot-1", "standing", False),
+        (512.0, 723.875, "boot-1", "standing", True),
+        (512.0, 1000.0, "earlier", "standing", True),
+        (724.0, 512.0, "earlier", "standing", False),
+    ],
+)
+def test_a_halt_is_unscheduled_when_it_lasts_longer_than_allowed_since_the_departure(
+    still_since_s: float, left_s: float, boot_id: str, motion: str, is_told: bool
+) -> None:
+    w = World()
+    w.to_under_way()
+    trip = Trip(phase="under_way", plan=w.trip.plan, departure=replace(LEFT, at_s=left_s, boot_id=boot_id))
+    halt = ("unscheduled_halt", None)
+    assert (halt in causes(trip, still_since_s=still_since_s, motion=motion)) is is_told
+    logged = replace(trip, halt=Halt("toilet", START))
+    assert halt not in causes(logged, still_since_s=still_since_s, motion=motion)
+
+
+@pytest.mark.parametrize(
+    ("until_s", "boot_id", "is_back"),
+    [(128.0, "boot-1", True), (128.125, "boot-1", False), (128.125, "earlier", True)],
+)
+def test_an_alarm_put_aside_comes_back_at_the_moment_that_was_said(
+    until_s: float, boot_id: str, is_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(until_s, START + timedelta(hours=1), boot_id, "tunnel", "captain")
+    trip = Trip(alarms=(Alarm("a", "radio_lost", "warning", "radio", START, shelf=shelf),))
+    events = watched(monkeypatch, {("radio_lost", "radio")}, trip, Live(), 128.0).events
+    assert events == ((ev.AlarmUnshelved("a"),) if is_back else ())
+
+
+@pytest.mark.parametrize(
+    ("code", "times", "is_told"),
+    [
+        ("body_door_open", (100.0, 101.0, 102.0), False),
+        ("body_door_open", (100.0, 101.0, 102.0, 103.0), True),
+        ("body_door_open", (68.0, 101.0, 102.0, 103.0), False),
+        ("body_door_open", (68.125, 101.0, 102.0, 103.0), True),
+        ("alarm_button", (100.0, 101.0, 102.0, 103.0), False),
+        ("chattering", (100.0, 101.0, 102.0, 103.0), False),
+    ],
+)
+def test_H25_more_than_three_comings_within_a_minute_are_an_unsteady_signal(
+    code: str, times: tuple[float, ...], is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = {(code, "x"): times}
+    watch = watched(monkeypatch, set(), Trip(), Live(came=came), 128.0)
+    assert [e.code for e in watch.events if isinstance(e, ev.AlarmRaised)] == (["chattering"] if is_told else [])
+    assert set(watch.conditions) == ({("chattering", "x")} if is_told else set())

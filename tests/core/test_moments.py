@@ -13,8 +13,9 @@ from vehicle_agent.core import alarm_table, alarms, care
 from vehicle_agent.core import events as ev
 from vehicle_agent.core.automatic import sensed_rows
 from vehicle_agent.core.commands import Scene
-from vehicle_agent.core.inputs import Now, Receipt
+from vehicle_agent.core.inputs import Now, Press, Receipt
 from vehicle_agent.core.notices import departure_checks, is_overdue, receipt_stage, wire_time
+from vehicle_agent.core.panel import on_press
 from vehicle_agent.core.rules import LOCAL_TIME
 from vehicle_agent.core.state import Alarm, Departure, Halt, Level, Live, Shelf, Trip
 
@@ -50,6 +51,25 @@ def test_H26_the_driver_cannot_report_at_the_very_scan_that_sees_the_vehicle_rol
     answer = w.press("driver_ready")
     assert w.live.motion == "moving"
     assert (answer.events, [r.code for r in answer.refusals]) == ((), ["vehicle_moving"])
+
+
+@pytest.mark.parametrize(
+    ("status", "age_s", "is_taken"),
+    [("failed", 30.0, True), (None, 30.0, True), ("failed", 30.125, False), ("passed", 1.0, False)],
+)
+def test_H35_the_driver_answers_within_thirty_seconds_and_for_nothing_that_was_proven_since(
+    status: str | None, age_s: float, is_taken: bool
+) -> None:
+    w = World()
+    w.to_ready()
+    rows = {item: row for item, row in w.trip.rows.items() if item != "ventilation"}
+    if status is not None:
+        rows["ventilation"] = replace(w.trip.rows["ventilation"], status=status)
+    trip = replace(w.trip, report=None, rows=rows, fallback=("ventilation", 64.0, "boot-1"))
+    scene = Scene(trip, w.live, replace(w.now(), mono_s=64.0 + age_s), w.settings)
+    events = on_press(Press("driver_ready", 0.5), scene)[0].events
+    answered = ev.RowChanged("ventilation", "manual_fallback", "sensor_faulty")
+    assert (answered in events) is is_taken
 
 
 # What changes by itself.

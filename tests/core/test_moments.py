@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_H36_after_boarding_the_body_escorts_button_is_a_look_at_anybody_who_is_
     way(w)
     w.trip = replace(w.trip, unloaded=3 - aboard)
     w.press("body_count")
-    assert len(w.happened(ev.WelfareChecked)) == aboard
+    assert w.happened(ev.WelfareChecked) == [ev.WelfareChecked("body_escort")] * aboard
 
 
 def test_H26_the_driver_cannot_report_at_the_very_scan_that_sees_the_vehicle_roll() -> None:
@@ -249,7 +250,7 @@ def test_there_is_no_other_alarm() -> None:
     assert [alarm_table.rank(priority) for priority in ("critical", "warning", "advisory")] == [0, 1, 2]
 
 
-def causes(trip: Trip, **live: object) -> set[alarms.Cause]:
+def causes(trip: Trip, **live: Any) -> set[alarms.Cause]:
     return alarms.causes(trip, replace(Live(at_s=1024.0), **live), at(1024.0), frozenset(), SETTINGS)
 
 
@@ -360,7 +361,7 @@ def test_an_alarm_put_aside_comes_back_at_the_moment_that_was_said(
 def test_H25_more_than_three_comings_within_a_minute_are_an_unsteady_signal(
     code: str, times: tuple[float, ...], is_told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came = {(code, "x"): times}
+    came: dict[alarms.Cause, tuple[float, ...]] = {(code, "x"): times}
     watch = watched(monkeypatch, set(), Trip(), Live(came=came), 128.0)
     assert [e.code for e in watch.events if isinstance(e, ev.AlarmRaised)] == (["chattering"] if is_told else [])
     assert set(watch.conditions) == ({("chattering", "x")} if is_told else set())

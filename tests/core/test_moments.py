@@ -73,6 +73,14 @@ def test_H35_the_driver_answers_within_thirty_seconds_and_for_nothing_that_was_p
     assert (answered in events) is is_taken
 
 
+def test_H26_an_outdated_report_is_not_held_against_the_driver_who_renews_it() -> None:
+    w = World()
+    w.to_ready()
+    w.trip = replace(w.trip, rows={item: row for item, row in w.trip.rows.items() if item != "seats_fixed"})
+    w.mono_s += 121.0
+    assert [(r.code, r.item) for r in w.press("driver_ready").refusals] == [("item_not_proven", "seats_fixed")]
+
+
 # What changes by itself.
 
 

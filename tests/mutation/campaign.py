@@ -18,9 +18,9 @@ LEFT_OUT = {"test_walks.py", "test_exploration.py", "test_vectors.py"}
 # The claims made about a module alone: quick, and nearly every mutant ends on them. What survives them
 # and is not on the list is tried with all tests of the core.
 NARROW = {
-    "alarm_table": ("test_alarms.py", "test_lamps.py", "test_notices.py"),
-    "alarms": ("test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py"),
-    "automatic": ("test_changes.py",),
+    "alarm_table": ("test_alarms.py", "test_lamps.py", "test_notices.py", "test_moments.py"),
+    "alarms": ("test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py", "test_moments.py"),
+    "automatic": ("test_changes.py", "test_moments.py"),
     "care": ("test_care.py",),
     "commands": ("test_orders.py", "test_trip.py", "test_proofs.py", "test_alarms.py"),
     "decide": ("test_changes.py", "test_gate.py", "test_notices.py"),
@@ -34,7 +34,7 @@ NARROW = {
     "motion": ("test_wires.py",),
     "notices": ("test_notices.py", "test_changes.py", "test_contract_words.py"),
     "outputs": ("test_lamps.py", "test_alarms.py"),
-    "panel": ("test_gate_rows.py", "test_record.py", "test_care.py", "test_proofs.py"),
+    "panel": ("test_gate_rows.py", "test_record.py", "test_care.py", "test_proofs.py", "test_moments.py"),
     "rules": ("test_trip.py", "test_gate_rows.py", "test_orders.py"),
     "selftest": ("test_self_tests.py",),
     "settings": ("test_gate.py",),

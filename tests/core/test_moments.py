@@ -104,9 +104,6 @@ def test_counts_agree_when_they_are_the_same_and_somebody_is_aboard(commander: i
     assert w.status("counts_agree") == ("passed" if agree else "failed")
 
 
-# Notices.
-
-
 def test_H11_a_correction_names_the_departure_of_its_own_trip_and_unit() -> None:
     w = World()
     w.to_under_way()
@@ -157,6 +154,14 @@ def test_a_proof_that_is_being_given_anew_after_a_restart_is_not_given(status: s
 
 def test_a_time_is_told_in_utc_and_to_the_millisecond() -> None:
     assert wire_time(datetime(2026, 11, 22, 13, 5, 7, 123_456, LOCAL_TIME)) == "2026-11-22T08:05:07.123Z"
+
+
+def test_what_is_lost_while_securing_is_lost() -> None:
+    w = World()
+    w.to_securing()
+    w.forced["light_sense"] = False
+    w.run(0.1)
+    assert w.status("lighting") == "expired"
 
 
 # The care watch.

@@ -27,9 +27,6 @@ def arrived(w: World) -> None:
     w.must("arrive")
 
 
-# The panel.
-
-
 @pytest.mark.parametrize("aboard", [1, 0])
 @pytest.mark.parametrize("way", [World.to_securing, World.to_secured, World.to_under_way, arrived, World.to_unloading])
 def test_H36_after_boarding_the_body_escorts_button_is_a_look_at_anybody_who_is_aboard(
@@ -79,9 +76,6 @@ def test_H26_an_outdated_report_is_not_held_against_the_driver_who_renews_it() -
     w.trip = replace(w.trip, rows={item: row for item, row in w.trip.rows.items() if item != "seats_fixed"})
     w.mono_s += 121.0
     assert [(r.code, r.item) for r in w.press("driver_ready").refusals] == [("item_not_proven", "seats_fixed")]
-
-
-# What changes by itself.
 
 
 def test_a_proof_is_good_to_the_end_of_its_last_second_whatever_else_is_proven() -> None:
@@ -164,9 +158,6 @@ def test_what_is_lost_while_securing_is_lost() -> None:
     assert w.status("lighting") == "expired"
 
 
-# The care watch.
-
-
 @pytest.mark.parametrize(
     ("celsius", "is_told"), [(10.0, False), (9.9, True), (30.0, False), (30.1, True), (None, False)]
 )
@@ -187,14 +178,18 @@ def test_H36_one_person_in_a_cell_is_enough_for_its_heat_to_be_told() -> None:
 def test_H36_a_cell_that_is_planned_to_stay_empty_is_not_watched_before_boarding() -> None:
     w = World()
     w.to_ready(cells=[{"cell": 1, "planned": 0, "supervision": False}, {"cell": 2, "planned": 1, "supervision": False}])
-    assert [care.is_meant_for_people(w.trip, cell) for cell in (1, 2)] == [False, True]
+    for phase in ("checking", "boarding"):
+        trip = replace(w.trip, phase=phase)
+        assert [care.is_meant_for_people(trip, cell) for cell in (1, 2)] == [False, True]
 
 
-def test_H36_a_look_is_due_when_its_time_is_over() -> None:
+def test_H36_a_look_is_due_when_its_time_is_over_or_nobody_knows_when_it_was() -> None:
     w = World(replace(SETTINGS, welfare_check_s=60.0))
     trip = Trip(checked=(64.0, "boot-1"))
     for at_s, is_due in ((123.875, False), (124.0, True)):
         assert care.is_check_due(trip, replace(w.now(), mono_s=at_s), w.settings) is is_due
+    for seen in (None, (123.875, "earlier")):
+        assert care.is_check_due(Trip(checked=seen), replace(w.now(), mono_s=124.0), w.settings)
 
 
 # Alarms: priority, how long the cause must last and be gone, and how soon somebody has to act.

@@ -25,8 +25,8 @@ NARROW = {
     "commands": ("test_orders.py", "test_trip.py", "test_proofs.py", "test_alarms.py"),
     "decide": ("test_changes.py", "test_gate.py", "test_notices.py"),
     "equipment": ("test_findings.py",),
-    "events": ("test_notices.py",),
-    "evolve": ("test_trip.py", "test_changes.py", "test_proofs.py", "test_notices.py", "test_alarms.py"),
+    "events": ("test_notices.py", "test_journal_rows.py"),
+    "evolve": ("test_journal_rows.py", "test_trip.py", "test_changes.py", "test_proofs.py", "test_notices.py", "test_alarms.py"),
     "fallback": ("test_gate_rows.py",),
     "inputs": ("test_gate.py",),
     "interlock": ("test_gate_rows.py",),
@@ -35,11 +35,11 @@ NARROW = {
     "notices": ("test_notices.py", "test_changes.py", "test_contract_words.py"),
     "outputs": ("test_lamps.py", "test_alarms.py"),
     "panel": ("test_gate_rows.py", "test_record.py", "test_care.py", "test_proofs.py", "test_moments.py"),
-    "rules": ("test_trip.py", "test_gate_rows.py", "test_orders.py"),
+    "rules": ("test_words_of_the_display.py", "test_trip.py", "test_gate_rows.py", "test_orders.py"),
     "selftest": ("test_self_tests.py",),
-    "settings": ("test_gate.py",),
-    "snapshot": ("test_trip.py", "test_gate.py", "test_notices.py", "test_alarms.py"),
-    "state": ("test_lamps.py", "test_gate_rows.py", "test_trip.py"),
+    "settings": ("test_words_of_the_display.py", "test_gate.py"),
+    "snapshot": ("test_words_of_the_display.py", "test_trip.py", "test_gate.py"),
+    "state": ("test_words_of_the_display.py", "test_lamps.py", "test_gate_rows.py", "test_trip.py"),
 }
 SECONDS_FOR_KNOWN = 1.0
 

@@ -1,4 +1,4 @@
-"""What each row of the journal does to the trip and nothing else, and every word that the display is given of it."""
+"""What each row of the journal does to the trip, and nothing else; and what a restart and a new trip keep."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.core.world import DOCUMENTS, PLAN, SETTINGS, START, World
+from tests.core.world import START
 from vehicle_agent.core import events as ev
-from vehicle_agent.core import rules
 from vehicle_agent.core.evolve import evolve, is_kept_with_people
-from vehicle_agent.core.interlock import refusal
-from vehicle_agent.core.notices import wire_time
 from vehicle_agent.core.state import Alarm, Departure, Halt, Notice, Report, Row, Shelf, Trip
 
 LATER = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

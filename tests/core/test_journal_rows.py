@@ -11,7 +11,7 @@ import pytest
 from tests.core.world import START
 from vehicle_agent.core import events as ev
 from vehicle_agent.core.evolve import evolve, is_kept_with_people
-from vehicle_agent.core.state import Alarm, Departure, Halt, Notice, Report, Row, Shelf, Trip
+from vehicle_agent.core.state import Alarm, Departure, Halt, Level, Live, Notice, Report, Row, Shelf, Status, Trip
 
 LATER = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 OPENED = ev.TripOpened(
@@ -289,3 +289,70 @@ def test_H07_a_restart_keeps_the_proofs_that_would_need_people_let_out(
     assert after.rows[item] == (proven if kept else Row("expired", 11, 200.0, LATER, "restart"))
     assert after.rows["seats_fixed"] is proven, "a person's word needs no sensor"
     assert is_kept_with_people(trip, item) is (kept or (not same_boot and bool(aboard)))
+
+
+@pytest.mark.parametrize(
+    ("status", "good"),
+    [
+        *((bad, False) for bad in ("pending", "running", "failed", "expired")),
+        *((good, True) for good in ("passed", "manual_fallback")),
+    ],
+)
+def test_a_row_is_good_when_it_passed_or_somebody_answers_for_it(status: str, good: bool) -> None:
+    assert Row(status).is_good is good
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_received", "reached"),
+    [
+        ("recorded", False, "recorded"),
+        ("at_broker", False, "at_broker"),
+        ("told_by_radio", False, "told_by_radio"),
+        ("told_by_radio", True, "received"),
+        ("received", True, "received"),
+        ("acknowledged", True, "acknowledged"),
+    ],
+)
+def test_H16_a_call_by_radio_does_not_undo_what_the_unit_has(stage: str, is_received: bool, reached: str) -> None:
+    notice = replace(NOTICES[0], stage=stage, is_received=is_received)
+    assert (notice.reached, notice.id) == (reached, "n-1")
+
+
+@pytest.mark.parametrize(
+    ("phase", "commander", "body", "unloaded", "aboard"),
+    [
+        ("boarding", 2, 1, 0, 2),
+        ("boarding", 1, 3, 0, 3),
+        ("arrived", 1, 3, 0, 3),
+        ("unloading", 2, 3, 0, 2),
+        ("unloading", 3, 2, 1, 2),
+        ("closed", 2, 3, 2, 0),
+    ],
+)
+def test_H40_nobody_is_forgotten_because_one_of_two_forgot_him(
+    phase: str, commander: int, body: int, unloaded: int, aboard: int
+) -> None:
+    assert Trip(phase=phase, commander=commander, body=body, unloaded=unloaded).aboard == aboard
+
+
+@pytest.mark.parametrize(
+    ("is_active", "is_acknowledged", "state"),
+    [(True, False, "unacknowledged"), (True, True, "acknowledged"), (False, False, "returned")],
+)
+def test_an_alarm_says_whether_it_is_there_and_seen(is_active: bool, is_acknowledged: bool, state: str) -> None:
+    assert replace(ALARMS[1], is_active=is_active, is_acknowledged=is_acknowledged).state == state
+
+
+def test_H01_what_was_never_read_is_neither_working_nor_locked_nor_known() -> None:
+    live = Live()
+    assert (live.is_read, live.is_working("radio"), live.level("cell_1")) == (False, False, None)
+    assert not live.is_locked("cell_1", "cell_lock_1")
+    assert Live(at_s=5.0).is_read
+
+
+@pytest.mark.parametrize("level", ["locked", "bolt_open", None])
+@pytest.mark.parametrize("status", ["working", "fault", "unknown"])
+def test_H01_a_lock_is_locked_when_its_loop_says_so_and_works(level: str | None, status: str) -> None:
+    live = Live(levels={"cell_1": Level(level)}, equipment={"cell_lock_1": Status(status)})
+    assert live.level("cell_1") == level
+    assert live.is_locked("cell_1", "cell_lock_1") is (level == "locked" and status == "working")

@@ -39,7 +39,7 @@ NARROW = {
     "selftest": ("test_self_tests.py",),
     "settings": ("test_words_of_the_display.py", "test_gate.py"),
     "snapshot": ("test_words_of_the_display.py", "test_trip.py", "test_gate.py"),
-    "state": ("test_words_of_the_display.py", "test_lamps.py", "test_gate_rows.py", "test_trip.py"),
+    "state": ("test_journal_rows.py", "test_lamps.py", "test_gate_rows.py", "test_trip.py"),
 }
 SECONDS_FOR_KNOWN = 1.0
 

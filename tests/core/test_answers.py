@@ -13,13 +13,13 @@ from vehicle_agent.core import events as ev
 from vehicle_agent.core.commands import Answer, Scene, decide_command
 from vehicle_agent.core.inputs import Command
 from vehicle_agent.core.interlock import Refusal
-from vehicle_agent.core.notices import departure_checks, wire_time
-from vehicle_agent.core.state import Alarm, Halt, Level, Live, Report, Row, Shelf, Status
+from vehicle_agent.core.notices import wire_time
+from vehicle_agent.core.state import Alarm, Halt, Live, Row, Shelf, Status
 
 HERE = {"latitude_deg": 43.25, "longitude_deg": 76.9}
 
 
-def ask(w: World, order: str, by: str = "Major C", **args: Any) -> Answer:
+def ask(w: World, order: str, /, by: str = "Major C", **args: Any) -> Answer:
     """The answer alone: nothing of it is carried out."""
     return decide_command(Command(order, args, by), Scene(w.trip, w.live, w.now(), w.settings))
 

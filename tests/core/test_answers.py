@@ -298,7 +298,7 @@ def test_an_alarm_is_put_aside_by_a_name_with_a_reason_and_for_half_an_hour_at_m
 ) -> None:
     w = World()
     alarm = Alarm("a-1", "gnss_lost", "advisory", None, w.utc)
-    args = {"reason": "known", "for_s": for_s}
+    args: dict[str, Any] = {"reason": "known", "for_s": for_s}
     w.trip = replace(w.trip, alarms=(replace(alarm, id="a-0"), alarm))
     assert ask(w, "shelve_alarm", alarm="a-1", **args) == made(ev.AlarmShelved("a-1", "Major C", "known", lies_s))
     assert ask(w, "shelve_alarm", alarm="a-2", **args) == no("unknown_item", None, "a-2")

@@ -28,9 +28,9 @@ ALARMS = (
     Alarm("a-3", "radio_lost", "warning", None, START, is_active=False),
 )
 ROWS = {
+    "documents": Row("pending", 1, 10.0, START, None, {}, frozenset({"files"})),
     "radio": Row("passed", 2, 20.0, START, None, {"rssi": -84}),
     "lighting": Row("running", 3, 30.0, START),
-    "documents": Row("pending", 1, 10.0, START, None, {}, frozenset({"files"})),
     "at_door": Row("passed", 4, 40.0, START),
     "isolation": Row("passed", 5, 50.0, START),
 }
@@ -173,6 +173,12 @@ SILENT: list[tuple[ev.Event, dict[str, Any]]] = [
         first_notice(stage="received", by="Captain A", post="desk", at="t", is_received=True),
     ),
     (
+        ev.NoticeStage("n-2", "told_by_radio", None, "post 2", "t"),
+        {"notices": (NOTICES[0], replace(NOTICES[1], told_by="commander"))},
+    ),
+    (ev.NoticeStage("n-2", "received", "x"), {"notices": (NOTICES[0], replace(NOTICES[1], is_received=True))}),
+    (ev.NoticeStage("n-1", "recorded", "x"), {}),
+    (
         ev.NoticeStage("n-1", "told_by_radio", None, "post 2", "t"),
         first_notice(stage="told_by_radio", post="post 2", at="t", told_by="commander"),
     ),
@@ -255,6 +261,7 @@ def test_the_welfare_timer_starts_with_the_first_person_whoever_counted_him() ->
     empty = replace(FULL, commander=0, body=0, seated={}, checked=None)
     for event in (ev.PersonBoarded(1), ev.BodyCounted(1)):
         assert changed(empty, event)["checked"] == (200.0, "boot-2")
+        assert "checked" not in changed(replace(FULL, commander=1, body=0), event)
 
 
 @pytest.mark.parametrize(("commander", "body", "left"), [(2, 2, 1), (2, 1, 1), (2, 0, 0), (1, 3, 2), (1, 1, 0)])

@@ -135,13 +135,22 @@ def test_the_last_part_passes_its_row_in_whatever_order_they_come() -> None:
     assert ask(w, "confirm", item="documents", part=last) == made(ev.PartConfirmed("documents", last), passed)
 
 
-def test_a_row_with_parts_names_them_and_one_without_says_so() -> None:
+@pytest.mark.parametrize(
+    ("plan", "parts"),
+    [
+        ({}, DOCUMENTS),
+        ({"takeover": True}, (*DOCUMENTS, "accompanying_list_3", "convict_files")),
+        ({"kind": "within_settlement", "to_court": True}, ("list",)),
+    ],
+)
+def test_a_row_with_parts_asks_for_those_of_this_trip_and_one_without_for_none(
+    plan: dict[str, Any], parts: tuple[str, ...]
+) -> None:
     w = World()
-    checking(w)
-    said = ask(w, "confirm", item="documents").malformed
-    assert said == f"part is needed: one of {', '.join(DOCUMENTS)}"
+    w.run(0.1)
+    w.must("open_trip", **(PLAN | plan))
+    assert ask(w, "confirm", item="documents").malformed == f"part is needed: one of {', '.join(parts)}"
     assert ask(w, "confirm", item="seats_fixed", part="x").malformed == "seats_fixed has no parts"
-    assert ask(w, "open_trip") == no("wrong_phase")
 
 
 def test_a_place_without_a_unit_is_a_destination_and_no_place_is_none() -> None:

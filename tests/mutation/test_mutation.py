@@ -25,6 +25,7 @@ GATE = (
     "panel",
     "alarm_table",
     "rules",
+    "state",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -233,6 +234,15 @@ def test_what_nobody_decides_on_moves_no_view(event: ev.Event, expected: dict[st
 
 def test_the_two_tables_name_every_event_but_the_opening() -> None:
     assert {type(event) for event, _ in (*SEEN, *SILENT)} == {*ev.BY_TYPE.values()} - {ev.TripOpened}
+
+
+def test_a_row_that_was_written_is_read_as_the_event_that_it_was() -> None:
+    revoked = ev.BoardingClosed("revoked", ({"code": "lock_open", "rule": "17", "item": "cell_lock_1"},))
+    for event in (OPENED, revoked, *(event for event, _ in (*SEEN, *SILENT))):
+        written = ev.to_data(event)
+        read = json.loads(json.dumps(written))
+        assert read == written, event.type
+        assert ev.from_data(event.type, read) == event
 
 
 def test_a_new_trip_takes_over_what_is_owed_or_unseen_and_nothing_else() -> None:

@@ -125,6 +125,19 @@ def test_an_order_writes_exactly_what_it_says(
     assert ask(w, order, **args) == made(*events)
 
 
+@pytest.mark.parametrize("phase", ["checking", "boarding", "securing"])
+def test_boarding_is_not_opened_while_one_reason_stands_and_each_is_named(phase: str) -> None:
+    w = World()
+    w.to_ready()
+    w.trip = replace(w.trip, phase=phase)
+    assert ask(w, "open_boarding") == made(ev.BoardingOpened())
+    w.mono_s += SETTINGS.driver_report_valid_s + 1.0
+    assert ask(w, "open_boarding") == no("driver_report_outdated", "16")
+    w.live = replace(w.live, journal_ok=False)
+    outdated, no_journal = Refusal("driver_report_outdated", "16"), Refusal("journal_unavailable")
+    assert ask(w, "open_boarding") == Answer(refusals=(outdated, no_journal))
+
+
 def test_the_last_part_passes_its_row_in_whatever_order_they_come() -> None:
     w = World()
     checking(w)

@@ -26,6 +26,7 @@ GATE = (
     "alarm_table",
     "rules",
     "state",
+    "events",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

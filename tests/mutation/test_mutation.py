@@ -27,6 +27,7 @@ GATE = (
     "rules",
     "state",
     "events",
+    "settings",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

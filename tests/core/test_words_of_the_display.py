@@ -160,6 +160,7 @@ def test_the_trip_is_shown_word_for_word_with_its_halt() -> None:
     w.trip = replace(
         w.trip, plan=replace(w.trip.plan, unloading_place=place, takeover=True, to_court=True, women_on_board=True)
     )
+    assert [cell["seated"] for cell in w.snapshot()["trip"]["cells"]] == [0, 0]
     w.board(1, 2, 2)
     plain = {
         "id": w.trip.id,

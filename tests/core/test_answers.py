@@ -255,6 +255,16 @@ def test_rule_17_names_each_lock_the_door_the_counts_and_each_open_row() -> None
     assert Refusal("counts_disagree", "16") in ask(w, "depart").refusals
 
 
+def test_one_person_counted_by_both_is_enough_to_secure_and_to_leave() -> None:
+    w = World()
+    w.to_boarding()
+    w.board(1)
+    w.must("finish_boarding")
+    for item in SECURING:
+        w.must("confirm", item=item)
+    assert ask(w, "secure") == made(ev.TripSecured())
+
+
 @pytest.mark.parametrize(
     ("seated", "out", "may_out", "may_in"), [(2, 0, True, False), (2, 1, True, True), (1, 1, False, True)]
 )

@@ -214,6 +214,7 @@ SILENT: list[tuple[ev.Event, dict[str, Any]]] = [
         ev.AlarmUnshelved("a-1"),
         alarms(replace(ALARMS[0], shelf=None, is_acknowledged=False, acknowledged_by=None), *ALARMS[1:]),
     ),
+    (ev.AlarmUnshelved("a-2"), {}),
     (ev.WelfareChecked("x"), {"checked": (200.0, "boot-2")}),
 ]
 

@@ -22,12 +22,18 @@ GATE = (
     "levels",
     "motion",
     "selftest",
+GATE = (
     "panel",
     "alarm_table",
+)
     "rules",
     "state",
     "events",
     "settings",
+GATE = (
+    "evolve",
+    "snapshot",
+)
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

@@ -265,6 +265,14 @@ def test_one_person_counted_by_both_is_enough_to_secure_and_to_leave() -> None:
     assert ask(w, "secure") == made(ev.TripSecured())
 
 
+def test_H41_who_moves_before_it_is_secured_departs_unsecured_whatever_was_confirmed() -> None:
+    w = World()
+    ready_to_secure(w)
+    assert ask(w, "secure") == made(ev.TripSecured())
+    w.drive(0.2)
+    assert [departed.secured for departed in w.happened(ev.Departed)] == [False]
+
+
 @pytest.mark.parametrize(
     ("seated", "out", "may_out", "may_in"), [(2, 0, True, False), (2, 1, True, True), (1, 1, False, True)]
 )

@@ -281,7 +281,7 @@ def test_at_a_halt_a_cell_gives_whom_it_holds_and_takes_back_whom_it_gave(
 ) -> None:
     w = World()
     halted(w)
-    assert w.trip.halt is not None
+    assert ask(w, "halt_in", cell=1) == no("cell_empty", "16", "cell_1"), "nobody of this cell was let out"
     w.trip = replace(w.trip, seated={1: seated}, halt=Halt("meal", w.utc, {1: out, 2: 0}))
     empty = no("cell_empty", "16", "cell_1")
     assert ask(w, "halt_out", cell=1) == (made(ev.HaltOut(1)) if may_out else empty)

@@ -22,7 +22,7 @@ NARROW = {
     "alarms": ("test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py", "test_moments.py"),
     "automatic": ("test_changes.py", "test_moments.py"),
     "care": ("test_care.py",),
-    "commands": ("test_answers.py", "test_orders.py", "test_trip.py"),
+    "commands": ("test_answers.py", "test_orders.py"),
     "decide": ("test_changes.py", "test_gate.py", "test_notices.py"),
     "equipment": ("test_findings.py",),
     "events": ("test_notices.py", "test_journal_rows.py"),

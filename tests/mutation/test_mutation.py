@@ -22,18 +22,15 @@ GATE = (
     "levels",
     "motion",
     "selftest",
-GATE = (
     "panel",
     "alarm_table",
-)
     "rules",
     "state",
     "events",
     "settings",
-GATE = (
-    "evolve",
+    "inputs",
     "snapshot",
-)
+    "evolve",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

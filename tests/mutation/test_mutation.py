@@ -24,13 +24,14 @@ GATE = (
     "selftest",
     "panel",
     "alarm_table",
+    "care",
     "rules",
     "state",
     "events",
     "settings",
-    "inputs",
     "snapshot",
     "evolve",
+    "commands",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

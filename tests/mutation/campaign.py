@@ -21,13 +21,8 @@ NARROW = {
     "alarm_table": ("test_alarms.py", "test_lamps.py", "test_notices.py", "test_moments.py"),
     "alarms": ("test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py", "test_moments.py"),
     "automatic": ("test_changes.py", "test_moments.py"),
-<<<<<<< HEAD
-    "care": ("test_care.py",),
-    "commands": ("test_answers.py", "test_orders.py"),
-=======
     "care": ("test_care.py", "test_moments.py"),
-    "commands": ("test_orders.py", "test_trip.py", "test_proofs.py", "test_alarms.py"),
->>>>>>> 9f1682c (mutation: the care watch is hunted through)
+    "commands": ("test_answers.py", "test_orders.py"),
     "decide": ("test_changes.py", "test_gate.py", "test_notices.py"),
     "equipment": ("test_findings.py",),
     "events": ("test_notices.py", "test_journal_rows.py"),

@@ -31,6 +31,7 @@ GATE = (
     "settings",
     "snapshot",
     "evolve",
+    "commands",
 )
 REST = tuple(module for module in NARROW if module not in GATE)
 Tell = Callable[[str, int], None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import TimeoutError as TooLateError
 
 from tests.browser.alarm_scenes import UNTIL, calling, care, every_state, flooded, one_alarm
 from tests.browser.display_page import Cab, cab
@@ -53,8 +55,14 @@ def screen(shared: Cab) -> Iterator[Cab]:
     yield shared
     shared.control.handlers.clear()
     shared.show(scene("no_trip"))
-    while shared.page.locator('[data-key="sheet:back"]').is_visible():
-        shared.tap("sheet:back")
+    back = shared.page.locator('[data-key="sheet:back"]')
+    for _ in range(PAGES_MAX):
+        if not back.is_visible():
+            break
+        shared.pause()
+        with contextlib.suppress(TooLateError):  # it may go by itself, as the page is drawn anew
+            back.first.tap(timeout=2000)
+    back.wait_for(state="hidden", timeout=5000)
 
 
 def show_standing(screen: Cab, snapshot: dict[str, Any]) -> None:

@@ -111,7 +111,9 @@ class Walk:
         here = seen["phase"]
         is_aboard = seen["counts"]["commander"] > 0
         now = "aboard" if here == "boarding" and is_aboard else here
-        if now not in PHASES or PHASES.index(now) > PHASES.index(phase):
+        # A trip that drove off unsecured is alarmed as long as it moves; the next case begins one of its own.
+        is_spoilt = any(one["code"] == "moved_unpermitted" for one in seen["alarms"])
+        if now not in PHASES or PHASES.index(now) > PHASES.index(phase) or is_spoilt:
             self._begin(seen)
         {
             "checking": self._prove,

@@ -71,18 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if (chosen in parts if chosen else not parts) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-    # Long files that wait for processes are begun first, so that everything else runs beside them.
-    items[:] = sorted(kept, key=_begins)
-
-
-_LONG = (
-    *("scenarios/test_scenario_files", "faults/test_wire_faults", "core/test_exploration"),
-    *("faults/test_stuck_outputs", "faults/test_kills", "faults/test_two_controls"),
-)
-
-
-def _begins(item: pytest.Item) -> int:
-    return next((place for place, name in enumerate(_LONG) if f"tests/{name}" in item.nodeid), len(_LONG))
+    # The scenarios are one long file: begun first, it runs beside everything else.
+    items[:] = sorted(kept, key=lambda item: "tests/scenarios/test_scenario_files" not in item.nodeid)
 
 
 def _starts_processes(item: pytest.Item) -> bool:

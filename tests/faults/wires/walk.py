@@ -112,7 +112,8 @@ class Walk:
         is_aboard = seen["counts"]["commander"] > 0
         now = "aboard" if here == "boarding" and is_aboard else here
         # A trip that drove off unsecured is alarmed as long as it moves; the next case begins one of its own.
-        is_spoilt = any(one["code"] == "moved_unpermitted" for one in seen["alarms"])
+        left = [data for _, kind, data in self.rows_after(0) if kind == "departed"]
+        is_spoilt = here == "under_way" and not left[-1]["secured"]
         if now not in PHASES or PHASES.index(now) > PHASES.index(phase) or is_spoilt:
             self._begin(seen)
         {

@@ -119,14 +119,6 @@ SABOTAGES = (
         (RIG + "test_only_changes_are_written_and_released_lines_go_first",),
     ),
     Sabotage(
-        "outputs stay as they were at the end",
-        "H06",
-        "hw/outputs.py",
-        "                device.off()\n",
-        "                pass\n",
-        (CONTROL + "test_sigterm_leaves_outputs_released_and_the_journal_whole",),
-    ),
-    Sabotage(
         "two samples at once after a hang",
         "H06",
         "vehicle_agent/control/timing.py",

@@ -22,7 +22,10 @@ INHIBIT_LIMIT_S = 6.25  # the test's own limit of 6 s and a scan of this search;
 
 @dataclass(slots=True)
 class Seen:
-    """One scan: what was before, what came in, what was decided. `held` counts the scans with these wires."""
+    """One scan: what was before, what came in, what was decided.
+
+    `held` counts the scans with these wires, `permitted` those since the permit was last off.
+    """
 
     before: Trip
     trip: Trip
@@ -31,6 +34,7 @@ class Seen:
     out: dict[str, bool]
     wires: Wires
     held: int
+    permitted: int
     inputs: tuple[Input, ...]
     envelopes: tuple[ev.Envelope, ...]
     at_s: float
@@ -110,8 +114,8 @@ def a_bad_wire_ends_the_permit(seen: Seen) -> bool:
         name = FAULTS[fault]
         if name in SLOW_TO_SHOW or not name:
             continue
-        # Its pulse must be seen both ways before a stuck read-back is one: 0.2 s and two samples of it.
-        is_late = fault != "readback_lost" or seen.held > 2 * BAD_SAMPLES
+        # The relay may take 0.2 s to follow; two samples after that are a fault.
+        is_late = fault != "readback_lost" or min(seen.held, seen.permitted) > 2 * BAD_SAMPLES
         is_by_hand = name in order.SENSED and name in rows and rows[name].status == "manual_fallback"
         if is_late and not is_by_hand and fault != "readback_stuck":
             return False

@@ -42,6 +42,7 @@ class Drive:
         self.lag = state.lag
         self.at_s, self.held, self.scans, self.inhibited_s = START_S, 99, 0, 0.0
         self.out = OFF | {"permit_enable": state.live.enable[0]}
+        self.permitted = 99 if self.out["permit_enable"] else 0
 
     def copy(self) -> Drive:
         other = copy(self)
@@ -62,6 +63,7 @@ class Drive:
         self.trip, self.live = step.trip, step.live
         # The disk gets its rows between two scans, so what a scan decides is never durable in the scan itself.
         self.out = outputs(self.trip, self.durable, self.live, self.at_s)
+        self.permitted = self.permitted + 1 if self.out["permit_enable"] else 0
         is_off = self.out["fan_inhibit"] or self.out["light_inhibit"]
         self.inhibited_s = self.inhibited_s + SCAN_S if is_off else 0.0
         seen = Seen(
@@ -72,6 +74,7 @@ class Drive:
             self.out,
             self.wires,
             self.held,
+            self.permitted,
             inputs,
             step.envelopes,
             self.at_s,

@@ -114,7 +114,7 @@ COMMANDS = {
     "open_trip": OrderOf(("no_trip", "closed"), ("units_known",), "12.1, 19"),
     "start_tests": OrderOf(("checking", "boarding"), ("boarding_not_open", "still"), "15"),
     "open_boarding": OrderOf(("checking", "boarding", "securing"), ("boarding_not_open", "all_of_boarding"), "15, 16"),
-    "suspend_boarding": OrderOf(("boarding",), (), "16"),
+    "suspend_boarding": OrderOf(("boarding",), ("boarding_open_or_unsaid",), "16"),
     "board_person": OrderOf(("boarding",), ("boarding_open", "place_in_cell"), "12.2, 16"),
     "unboard_person": OrderOf(("boarding", "securing", "secured"), ("somebody_in_cell",), "16"),
     "finish_boarding": OrderOf(("boarding",), ("counts_agree_and_somebody",), "16"),

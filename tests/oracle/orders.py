@@ -107,7 +107,14 @@ def units_known(reading: Reading, args: dict[str, Any]) -> Verdict:
 
 
 def boarding_open(reading: Reading, args: dict[str, Any]) -> Verdict:
-    return LAWFUL if reading.is_open() else no("reopen_needed", because="boarding is not open")
+    """Open, and nothing on its way that may close it in the scan of this very order."""
+    if not reading.is_open():
+        return no("reopen_needed", because="boarding is not open")
+    return LAWFUL if all(slot.right == {None} for slot in boarding.against(reading)) else OPEN
+
+
+def boarding_open_or_unsaid(reading: Reading, args: dict[str, Any]) -> Verdict:
+    return LAWFUL if reading.is_open() else OPEN
 
 
 def boarding_not_open(reading: Reading, args: dict[str, Any]) -> Verdict:
@@ -213,6 +220,7 @@ CONDITIONS: dict[str, Callable[[Reading, dict[str, Any]], Verdict]] = {
         *(
             units_known,
             boarding_open,
+            boarding_open_or_unsaid,
             boarding_not_open,
             place_in_cell,
             somebody_in_cell,

@@ -176,6 +176,7 @@ class Witness(World):
                 self._adopt_report(self.snapshot())
         elif button == "body_count" and phase == "boarding" and PRESS_S <= hold_s <= LONGEST_S:
             self.history.note("counted", delta=1 if short else -1)
+            self._movement()  # counted in while the vehicle rolls
         elif button == "body_count" and phase == "unloading" and short:
             self.history.note("looked" if self.reading.unloaded() == self.reading.commander() else "pressed")
         elif button == "driver_stop" and PRESS_S <= hold_s <= LONGEST_S + is_seen:

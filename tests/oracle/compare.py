@@ -214,14 +214,15 @@ def _notices(w: Witness, shown: dict[str, Any]) -> None:
     for row in rows:
         stage = owed.stage(w.history, row.notice, row.recipient)
         notice = listed.get(row.notice)
+        when = next((at for kind, unit, at in owed_ones if (kind, unit) == (row.kind, row.recipient)), None)
+        if when is not None:
+            owed_ones.remove((row.kind, row.recipient, when))
         if notice is None:
             _same(w, f"forgotten {row.kind} {row.recipient} {stage}", {True}, owed.is_confirmed(stage))
             continue
         _same(w, f"stage {row.kind} {row.recipient}", {stage}, notice["stage"])
-        when = next((at for kind, unit, at in owed_ones if (kind, unit) == (row.kind, row.recipient)), None)
         if when is None:
             continue  # a correction
-        owed_ones.remove((row.kind, row.recipient, when))
         right = owed.overdue(
             w.history.at_s - when,
             stage,

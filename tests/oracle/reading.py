@@ -86,6 +86,20 @@ class Reading:
             self.commander() - self.unloaded() > 0 or (self.body() > 0 and not self.unloaded())
         )
 
+    def _was_anyone_aboard(self, since_s: float) -> bool:
+        """Now, or at any moment since then, by either count."""
+        commander = body = 0
+        was = False
+        for fact in self.history.of_trip():
+            was = was and fact.at_s >= since_s
+            commander += {"board_person": 1, "unboard_person": -1}.get(fact.what, 0)
+            if fact.what == "unboard_person":
+                body -= body > commander
+            elif fact.what == "counted":
+                body = max(0, body + fact.data["delta"])
+            was = was or commander > 0 or body > 0
+        return was or self.is_anyone_aboard()
+
     def out(self, cell: int) -> int:
         """Rule 4: led out of this cell at the halt and not yet back."""
         return self._times("halt_out", cell) - self._times("halt_in", cell)
@@ -188,7 +202,7 @@ class Reading:
             could = self.proven_at(wire, tests_s[0], PROOF_S - SLACK_S) is not None
             return frozenset({"passed", "running", "failed"}) if could else frozenset({"running", "failed"})
         good = wires.equipment(self.history, item, self.since_start_s(), self.rssi_min_dbm)
-        aboard = self.is_anyone_aboard()
+        aboard = self._was_anyone_aboard(tests_s[0])
         untouched = wires.is_healthy(self.history, item, tests_s[0])
         restarted = self.history.last("restart", "hang", when=lambda f: f.at_s > tests_s[0]) >= 0
         if untouched and not aboard and not restarted:

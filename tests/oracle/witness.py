@@ -179,8 +179,8 @@ class Witness(World):
             self._movement()  # counted in while the vehicle rolls
         elif button == "body_count" and phase == "unloading" and short:
             self.history.note("looked" if self.reading.unloaded() == self.reading.commander() else "pressed")
-        elif button == "driver_stop" and PRESS_S <= hold_s <= LONGEST_S + is_seen:
-            self.history.note("stopped")
+        elif button == "driver_stop":
+            self.history.note("stopped")  # however short or long it was: whoever says STOP may mean it
         self._mark()
         self.observe()
         return answer

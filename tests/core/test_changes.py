@@ -162,6 +162,7 @@ def test_H40_each_cell_that_was_used_is_seen_open_and_remembered() -> None:
     w.loops["cell_1"] = "locked"
     w.run(0.5)
     assert w.status("cells_seen_open") == "passed", "seen is seen"
+    assert changes(w, "cells_seen_open") == [("running", None), ("running", None), ("passed", None)], "and said once"
 
 
 def test_a_cell_that_nobody_sat_in_need_not_be_opened() -> None:

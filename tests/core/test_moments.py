@@ -86,7 +86,7 @@ def test_a_proof_is_good_to_the_end_of_its_last_second_whatever_else_is_proven()
     too_old = ev.RowChanged("cell_lock_2", "expired", "too_old")
     for at_s, is_open, found in ((94.0, False, []), (94.125, False, [too_old]), (94.125, True, [])):
         trip, now = replace(w.trip, is_open=is_open), replace(w.now(), mono_s=at_s)
-        assert sensed_rows(Scene(trip, w.live, now, w.settings), w.live) == found
+        assert sensed_rows(Scene(trip, w.live, now, w.settings)) == found
 
 
 @pytest.mark.parametrize(("commander", "body", "agree"), [(1, 1, True), (0, 0, False), (2, 1, False), (1, 2, False)])

@@ -7,16 +7,16 @@ from .commands import Scene
 from .evolve import is_kept_with_people
 from .interlock import before_boarding, is_order_valid
 from .selftest import DOOR_OPEN
-from .state import Live, Row
+from .state import Row
 
 
-def sensed_rows(scene: Scene, before: Live) -> list[ev.Event]:
+def sensed_rows(scene: Scene) -> list[ev.Event]:
     """The row changes that this scan's readings bring."""
     phase = scene.trip.phase
     found: list[ev.Event] = []
     if phase in ("checking", "boarding", "securing"):
         found += _order(scene)
-        found += _expiries(scene, before)
+        found += _expiries(scene)
     if phase in ("securing", "secured"):
         found += _securing(scene)
     elif phase == "unloading":
@@ -48,7 +48,7 @@ def _order(scene: Scene) -> list[ev.Event]:
     return [ev.RowChanged("order_valid", "failed", "order_expired")]
 
 
-def _expiries(scene: Scene, before: Live) -> list[ev.Event]:
+def _expiries(scene: Scene) -> list[ev.Event]:
     trip, live = scene.trip, scene.live
     is_rolling = live.motion == "moving" and trip.phase in ("checking", "boarding") and trip.aboard <= 0
     found: list[ev.Event] = []
@@ -57,7 +57,7 @@ def _expiries(scene: Scene, before: Live) -> list[ev.Event]:
         if row is None:
             continue
         if rule.kind == "sensed":
-            reason = _why_expired(rule.item, row, scene, before, is_rolling=is_rolling)
+            reason = _why_expired(rule.item, row, scene, is_rolling=is_rolling)
             if reason is not None:
                 found.append(ev.RowChanged(rule.item, "expired", reason))
         elif rule.item == "at_door" and is_rolling and row.is_good:
@@ -67,17 +67,15 @@ def _expiries(scene: Scene, before: Live) -> list[ev.Event]:
     return found
 
 
-def _why_expired(item: str, row: Row, scene: Scene, before: Live, *, is_rolling: bool) -> str | None:
+def _why_expired(item: str, row: Row, scene: Scene, *, is_rolling: bool) -> str | None:
     if is_rolling and row.status in ("passed", "running"):
         return "moved"
     if row.status != "passed":
         return None
     status = scene.live.equipment.get(item)
-    if status is not None and status.status != "working":
-        # "Unknown since the start" is not yet a loss: it refuses, and the first reading decides.
-        old = before.equipment.get(item)
-        if status.was_known or (old is not None and old.was_known):
-            return status.reason or status.status
+    # "Unknown since the start" is not yet a loss: it refuses, and the first reading decides.
+    if status is not None and status.status != "working" and status.was_known:
+        return status.reason or status.status
     if scene.trip.is_open or is_kept_with_people(scene.trip, item):
         return None
     is_old = scene.now.mono_s - row.at_s > scene.settings.checklist_valid_s

@@ -162,7 +162,7 @@ def _automatic(fold: _Fold, before: Live, readings: Readings) -> None:
     """What happens without anybody's order, gravest first."""
     _move(fold)
     _advance_tests(fold)
-    fold.add(*sensed_rows(fold.scene(), before))
+    fold.add(*sensed_rows(fold.scene()))
     _revoke(fold)
     changes = _equipment_changes(fold.live, before) if fold.live.equipment is not before.equipment else []
     fold.add(*changes)

@@ -241,6 +241,23 @@ def test_H25_an_alarm_that_comes_and_goes_stays_and_is_told_as_unsteady() -> Non
     assert shown(w)[("chattering", "body_door")] == "returned"
 
 
+def test_H24_a_button_that_is_stuck_is_named() -> None:
+    w = World()
+    w.to_ready()
+    w.stuck = frozenset({"body_count"})
+    w.run(0.2)
+    assert shown(w) == {("button_stuck", "body_count"): "unacknowledged"}
+
+
+def test_H25_a_contact_that_chatters_is_named_while_it_does_so() -> None:
+    w = World()
+    w.to_ready()
+    for number in range(40):
+        w.contacts["handbrake"] = number % 2 == 0
+        w.scan()
+    assert ("chattering", "handbrake") in shown(w)
+
+
 def test_a_person_who_calls_again_and_again_is_no_bad_contact() -> None:
     w = World()
     w.to_under_way()

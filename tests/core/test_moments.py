@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -110,6 +111,15 @@ def test_H11_a_correction_names_the_departure_of_its_own_trip_and_unit() -> None
     assert {record.recipient: record.corrects for record in corrections} == mine
 
 
+def test_H11_a_correction_is_told_also_when_the_notice_that_it_corrects_is_no_longer_kept() -> None:
+    w = World()
+    w.to_under_way()
+    assert w.trip.departure is not None
+    w.trip = replace(w.trip, notices=(), departure=replace(w.trip.departure, source="none"))
+    w.scan()
+    assert [(n.record.kind, n.record.corrects) for n in w.trip.notices] == [("correction", None)] * 3
+
+
 @pytest.mark.parametrize(
     ("reached", "said", "is_news"),
     [
@@ -146,8 +156,23 @@ def test_a_proof_that_is_being_given_anew_after_a_restart_is_not_given(status: s
     assert departure_checks(replace(w.trip, rows=rows), w.live, w.settings)["all_passed"] is False
 
 
-def test_a_time_is_told_in_utc_and_to_the_millisecond() -> None:
-    assert wire_time(datetime(2026, 11, 22, 13, 5, 7, 123_456, LOCAL_TIME)) == "2026-11-22T08:05:07.123Z"
+def test_a_proof_that_only_a_restart_took_is_told_as_given_if_boarding_was_ever_opened() -> None:
+    w = World()
+    w.to_secured()
+    rows = {**w.trip.rows, "radio": replace(w.trip.rows["radio"], status="expired", reason="restart")}
+    told = {n: departure_checks(replace(w.trip, rows=rows, opening=n), w.live, w.settings) for n in (0, 1)}
+    assert {n: checks["all_passed"] for n, checks in told.items()} == {0: False, 1: True}
+
+
+def test_a_time_is_told_in_utc_and_to_the_millisecond_wherever_the_computer_thinks_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Almaty")
+        time.tzset()
+        told = wire_time(datetime(2026, 11, 22, 13, 5, 7, 123_456, LOCAL_TIME))
+    time.tzset()
+    assert told == "2026-11-22T08:05:07.123Z"
 
 
 def test_what_is_lost_while_securing_is_lost() -> None:
@@ -373,3 +398,36 @@ def test_H25_more_than_three_comings_within_a_minute_are_an_unsteady_signal(
     watch = watched(monkeypatch, set(), Trip(), Live(came=came), 128.0)
     assert [e.code for e in watch.events if isinstance(e, ev.AlarmRaised)] == (["chattering"] if is_told else [])
     assert set(watch.conditions) == ({("chattering", "x")} if is_told else set())
+
+
+def test_H25_an_unsteady_signal_without_an_item_is_told_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    came: dict[alarms.Cause, tuple[float, ...]] = {("unscheduled_halt", None): (100.0, 101.0, 102.0, 103.0)}
+    watch = watched(monkeypatch, set(), Trip(), Live(came=came), 128.0)
+    assert set(watch.conditions) == {("chattering", "unscheduled_halt")}
+
+
+@pytest.mark.parametrize(("calm_s", "is_over"), [(19.875, False), (20.0, True)])
+def test_H25_an_unsteady_alarm_returns_after_twenty_calm_seconds(
+    calm_s: float, is_over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = ("body_door_open", "x")
+    trip = Trip(alarms=(Alarm("a", *("body_door_open", "critical", "x"), START),))
+    live = Live(came={cause: (120.0, 121.0, 122.0, 123.0)}, clear={cause: 128.0})
+    assert (ev.AlarmReturned("a") in watched(monkeypatch, set(), trip, live, 128.0 + calm_s).events) is is_over
+
+
+def test_alarms_that_are_over_together_return_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    causes = [("airflow_lost", "ventilation"), ("lighting_lost", "lighting")]
+    trip = Trip(alarms=tuple(Alarm(code, code, "critical", item, START) for code, item in causes))
+    live = Live(clear=dict.fromkeys(causes, 128.0))
+    returned = [ev.AlarmReturned(code) for code, _ in causes]
+    assert [*watched(monkeypatch, set(), trip, live, 140.0).events] == returned
+
+
+def test_a_cause_that_comes_back_before_its_old_alarm_has_returned_is_counted_as_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cause = ("body_door_open", "x")
+    trip = Trip(alarms=(Alarm("a", "body_door_open", "critical", "x", START),))
+    watch = watched(monkeypatch, {cause}, trip, Live(clear={cause: 199.0}), 200.0)
+    assert (watch.came, watch.clear, watch.events) == ({cause: (200.0,)}, {}, ())

@@ -246,7 +246,7 @@ def test_H05_a_permit_that_does_not_go_off_is_alarmed_and_refused() -> None:
     w.forced["permit_readback"] = True
     w.run(0.5)
     assert ("permit_readback", "permit_output") in w.codes()
-    assert "permit_stuck" in {a.code for a in w.trip.alarms}
+    assert ("permit_stuck", "permit_output") in {(a.code, a.item) for a in w.trip.alarms}
 
 
 def test_movement_after_arrival_is_alarmed_and_the_phase_kept() -> None:
@@ -303,6 +303,15 @@ def test_H36_a_test_with_people_aboard_does_not_hide_a_lost_airflow() -> None:
     w.must("start_tests")
     w.run(9.0)
     assert "airflow_lost" in {a.code for a in w.trip.alarms}
+
+
+def test_a_departure_without_a_fix_is_told_without_a_place() -> None:
+    w = World()
+    w.to_secured()
+    w.has_gnss = False
+    w.run(20.0)
+    w.must("depart")
+    assert [n.record.position for n in w.trip.notices] == [None] * 3
 
 
 def test_an_arrival_says_where_it_was() -> None:

@@ -15,7 +15,9 @@ from .interlock import checklist
 from .settings import Settings
 from .state import Live, Notice, Row, Trip
 
-RANK = {"recorded": 0, "at_broker": 1, "told_by_radio": 2, "received": 3, "acknowledged": 4}
+RANK = {
+    stage: rank for rank, stage in enumerate(("recorded", "at_broker", "told_by_radio", "received", "acknowledged"))
+}
 GOOD_SOURCES = ("gnss", "ntp")
 CORRECT_FROM_S = 1.0  # a departure known to a second needs no correction
 
@@ -55,7 +57,8 @@ def owed(
 
     For a correction `at_utc` is the better time of departure.
     """
-    assert trip.departure is not None and trip.plan is not None
+    assert trip.departure is not None
+    assert trip.plan is not None
     left, is_correction = trip.departure, kind == "correction"
     departed_utc = at_utc if is_correction else left.at_utc
     found = []
@@ -69,8 +72,8 @@ def owed(
                 recipient_sequence=trip.sequences.get(unit, 0) + 1,
                 departed_at=wire_time(departed_utc),
                 arrived_at=wire_time(at_utc) if kind == "arrival" else None,
-                time_source=now.source if kind != "departure" else left.source,
-                time_uncertainty_s=now.uncertainty_s if kind != "departure" else left.uncertainty_s,
+                time_source=now.source,  # a departure's notices are made in its own scan
+                time_uncertainty_s=now.uncertainty_s,
                 secured=left.is_secured,
                 origin=settings.origin,
                 destination=trip.plan.destination,

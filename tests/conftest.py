@@ -23,6 +23,11 @@ from tests.rules.results import ALL, Recorder, test_of
 _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 # Brokers, benches, controls and browsers: a second or more for each test.
 _PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
+# Long, and mostly waiting: begun first, they run beside everything else.
+_BEGUN_FIRST = (
+    "tests/scenarios/test_scenario_files",
+    "tests/faults/test_wire_faults.py::test_H02_H05_H24_H25_every_wire_fault_closes_or_is_found",
+)
 _recorder = Recorder()
 _began_s = time.monotonic()
 _hazards: dict[str, set[str]] = {}
@@ -71,8 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if (chosen in parts if chosen else not parts) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-    # The scenarios are one long file: begun first, it runs beside everything else.
-    items[:] = sorted(kept, key=lambda item: "tests/scenarios/test_scenario_files" not in item.nodeid)
+    items[:] = sorted(kept, key=lambda item: not item.nodeid.startswith(_BEGUN_FIRST))
 
 
 def _starts_processes(item: pytest.Item) -> bool:

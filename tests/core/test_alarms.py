@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.core.world import World
 from vehicle_agent import texts
+from vehicle_agent.core import alarms
 from vehicle_agent.core import events as ev
 from vehicle_agent.core.alarm_table import DEFINITIONS, PRIORITIES, SHELVED_MAX_S
-from vehicle_agent.core.inputs import Command
+from vehicle_agent.core.inputs import Command, Now
+from vehicle_agent.core.state import Live, Trip
 
 
 def shown(w: World) -> dict[tuple[str, str | None], str]:
@@ -239,6 +242,29 @@ def test_H25_an_alarm_that_comes_and_goes_stays_and_is_told_as_unsteady() -> Non
     w.run(70.0)
     assert shown(w)[("body_door_open", "body_door")] == "returned"
     assert shown(w)[("chattering", "body_door")] == "returned"
+
+
+def test_causes_are_looked_for_ten_times_a_second_and_at_once_when_equipment_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[float] = []
+    look = alarms.advance
+
+    def seen(trip: Trip, live: Live, now: Now, *more: Any) -> alarms.Watch:
+        looks.append(now.mono_s)
+        return look(trip, live, now, *more)
+
+    w = World()
+    w.to_under_way()
+    monkeypatch.setattr(alarms, "advance", seen)
+    w.run(1.0)
+    assert 8 <= len(looks) <= 11
+    w.live, w.mono_s = replace(w.live, alarms_at_s=0.0), 0.08
+    w.scan()  # at 0.1 s, to the bit
+    w.forced["light_sense"] = False
+    w.run(0.04)
+    assert looks[-2] == 0.1
+    assert looks[-1] == pytest.approx(0.14)
 
 
 def test_H24_a_button_that_is_stuck_is_named() -> None:

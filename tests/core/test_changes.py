@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -221,12 +222,76 @@ def test_H06_only_a_hang_longer_than_the_relay_holds_closes_boarding() -> None:
         assert w.trip.is_open is still_open, pause_s
 
 
+def test_H06_the_relay_still_holds_after_exactly_its_own_time() -> None:
+    w = World()
+    w.to_boarding()
+    w.live = replace(w.live, at_s=-0.2)
+    w.mono_s = -0.02  # the scan adds its own 20 ms
+    w.scan()
+    assert w.trip.is_open
+
+
 def test_H06_a_first_scan_after_a_start_is_no_hang() -> None:
     w = World()
     w.to_boarding()
     w.restart()
     w.scan()
     assert [e.reason for e in w.happened(ev.BoardingClosed)] == []
+
+
+def test_the_drivers_stop_is_recorded_with_what_stood_against_boarding_at_that_moment() -> None:
+    w = World()
+    w.to_boarding()
+    w.contacts |= {"driver_stop": True, "handbrake": False}
+    w.run(0.1)
+    (closed,) = w.happened(ev.BoardingClosed)
+    assert (closed.reason, [r["code"] for r in closed.refusals]) == ("driver_stop", ["vehicle_moving"])
+
+
+def test_the_report_is_used_up_when_the_order_runs_out_while_people_board() -> None:
+    w = World()
+    w.to_boarding()
+    assert w.snapshot()["driver"]["ready"] is True
+    w.utc = w.utc.replace(year=2027)
+    w.run(0.1)
+    assert w.snapshot()["driver"]["ready"] is False
+    assert (w.trip.is_open, w.live.refusals) == (True, ()), "age closes nothing that is open"
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_H02_the_crews_own_beacon_is_compared_with_its_light(is_on: bool) -> None:
+    w = World()
+    w.run(3.0)
+    w.contacts["beacon_switch"] = is_on
+    w.run(3.0)
+    assert w.live.is_working("beacon")
+    w.contacts["beacon_switch"] = False
+    w.run(3.0)
+    assert w.live.is_working("beacon")
+    w.contacts["beacon_switch"] = is_on
+    w.forced["beacon_sense"] = not is_on
+    w.run(3.0)
+    assert (w.live.equipment["beacon"].status, w.live.equipment["beacon"].reason) == (
+        "fault",
+        "not_lit" if is_on else "lit_unbidden",
+    )
+
+
+def test_the_beacon_is_expected_to_be_lit_while_its_test_lights_it_and_dark_after_that() -> None:
+    w = checking()
+    assert w.live.beacon_expected[0] is False
+    w.must("start_tests")
+    expected = [w.live.beacon_expected[0]]
+    for _ in range(150):
+        w.scan()
+        expected.append(w.live.beacon_expected[0])
+    assert [is_lit for is_lit, _ in itertools.groupby(expected)] == [False, True, False]
+
+
+def test_what_is_known_of_equipment_says_since_when() -> None:
+    w = World()
+    w.run(1.0)
+    assert {status.since_utc.year for status in w.live.equipment.values()} == {2026}
 
 
 def test_the_drivers_stop_takes_a_report_back_in_every_phase_of_the_check() -> None:
@@ -273,6 +338,13 @@ def test_H11_a_departure_of_another_start_is_not_corrected() -> None:
         w.trip = replace(w.trip, departure=changed)
         w.run(0.1)
         assert not [n for n in w.trip.notices if n.record.kind == "correction"]
+
+
+def test_a_receipt_for_a_notice_that_is_not_known_here_is_refused_by_its_number() -> None:
+    w = World()
+    w.to_under_way()
+    (answer,) = w.scan(Receipt("none", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "astana-mp"))
+    assert [(r.code, r.item) for r in answer.refusals] == [("unknown_item", "none")]
 
 
 def test_a_receipt_that_is_no_receipt_moves_nothing() -> None:

@@ -24,7 +24,7 @@ RECORD = ev.NoticeRecorded(
 )
 SHELF = Shelf(500.0, START, "boot-1", "known", "commander")
 ALARMS = (
-    Alarm("a-1", "lock_open", "critical", "cell_1", START, is_acknowledged=True, acknowledged_by="x", shelf=SHELF),
+    Alarm("a-1", "cell_unlocked", "critical", "cell_1", START, is_acknowledged=True, acknowledged_by="x", shelf=SHELF),
     Alarm("a-2", "radio_lost", "warning", "radio", START),
     Alarm("a-3", "radio_lost", "warning", None, START, is_active=False),
 )
@@ -188,13 +188,14 @@ SILENT: list[tuple[ev.Event, dict[str, Any]]] = [
         first_notice(stage="told_by_radio", by="Sergeant B", post="post 2", at="t", told_by="Sergeant B"),
     ),
     (
-        ev.AlarmRaised("a-4", "lock_open", "critical", "cell_2"),
-        alarms(*ALARMS, Alarm("a-4", "lock_open", "critical", "cell_2", LATER)),
+        ev.AlarmRaised("a-4", "cell_unlocked", "critical", "cell_2"),
+        alarms(*ALARMS, Alarm("a-4", "cell_unlocked", "critical", "cell_2", LATER)),
     ),
     (
         ev.AlarmRaised("a-3", "radio_lost", "warning", None),
         alarms(*ALARMS[:2], Alarm("a-3", "radio_lost", "warning", None, LATER)),
     ),
+    (ev.AlarmRaised("a-5", "told_by_an_earlier_version", "critical", "x"), {}),
     (ev.AlarmReturned("a-1"), alarms(*ALARMS[1:])),
     (ev.AlarmReturned("a-2"), alarms(ALARMS[0], replace(ALARMS[1], is_active=False), ALARMS[2])),
     (

@@ -151,6 +151,8 @@ def test_H11_a_departure_under_no_clock_is_sent_at_once_and_corrected_later_by_a
     assert len(fixed) == 3
     assert fixed[0].corrects == first.notice
     assert fixed[0].departed_at.startswith("2027-11-22T08:00:")
+    assert first.position is not None
+    assert fixed[0].position == first.position
     assert (fixed[0].time_source, fixed[0].recipient_sequence) == ("gnss", 2)
     w.run(5.0)
     assert len([n for n in w.trip.notices if n.record.kind == "correction"]) == 3

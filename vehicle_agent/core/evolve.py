@@ -12,6 +12,7 @@ from typing import Any
 
 from . import events as ev
 from . import rules
+from .alarm_table import DEFINITIONS
 from .notices import RANK
 from .state import EMPTY, Alarm, Departure, Halt, Notice, Report, Row, Shelf, Trip
 
@@ -260,6 +261,8 @@ def _notice_stage(trip: Trip, at: ev.Envelope, event: ev.NoticeStage) -> Trip:
 
 
 def _alarm_raised(trip: Trip, at: ev.Envelope, event: ev.AlarmRaised) -> Trip:
+    if event.code not in DEFINITIONS:
+        return trip  # told by another version, under a name that this one does not have: the journal alone keeps it
     others = tuple(a for a in trip.alarms if a.id != event.alarm)
     return replace(trip, alarms=(*others, Alarm(event.alarm, event.code, event.priority, event.item, at.at_utc)))
 

@@ -23,10 +23,13 @@ from tests.rules.results import ALL, Recorder, test_of
 _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 # Brokers, benches, controls and browsers: a second or more for each test.
 _PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
-# Long, and mostly waiting: begun first, they run beside everything else.
+# Files that take long: begun first, so that no worker is left alone with one of them at the end.
 _BEGUN_FIRST = (
     "tests/scenarios/test_scenario_files",
-    "tests/faults/test_wire_faults.py::test_H02_H05_H24_H25_every_wire_fault_closes_or_is_found",
+    "tests/faults/",
+    "tests/oracle/",
+    "tests/sabotage/",
+    "tests/core/test_exploration",
 )
 _recorder = Recorder()
 _began_s = time.monotonic()
@@ -76,7 +79,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if (chosen in parts if chosen else not parts) else dropped).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-    items[:] = sorted(kept, key=lambda item: not item.nodeid.startswith(_BEGUN_FIRST))
+    items[:] = sorted(kept, key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    turns = (turn for turn, begun in enumerate(_BEGUN_FIRST) if item.nodeid.startswith(begun))
+    return next(turns, len(_BEGUN_FIRST))
 
 
 def _starts_processes(item: pytest.Item) -> bool:

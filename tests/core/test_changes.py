@@ -292,7 +292,7 @@ def test_the_beacon_is_expected_to_be_lit_exactly_while_its_test_lights_it() -> 
 def test_what_is_known_of_equipment_says_since_when() -> None:
     w = World()
     w.run(1.0)
-    assert {status.since_utc.year for status in w.live.equipment.values()} == {2026}
+    assert None not in {status.since_utc for status in w.live.equipment.values()}
 
 
 def test_the_drivers_stop_takes_a_report_back_in_every_phase_of_the_check() -> None:

@@ -188,7 +188,7 @@ SABOTAGES = (
         "a proof outlives its equipment",
         "H01",
         CORE + "automatic.py",
-        'if status is not None and status.status != "working":',
+        'if status is not None and status.status != "working" and status.was_known:',
         "if False:",
         (PROOFS + "test_a_lost_item_must_be_proven_again_and_reported_again",),
     ),

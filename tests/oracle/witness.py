@@ -250,7 +250,10 @@ class Witness(World):
         self.observe()
 
     def _restart_world(self, *, same_boot: bool) -> None:
+        before_s = self.mono_s
         super().restart(same_boot=same_boot)
+        if self.radio is not None:  # its last answer is as old by the new clock as it was by the old one
+            self.radio = replace(self.radio, at_s=self.radio.at_s + self.mono_s - before_s)
         if not self.is_commissioned:
             self.trip = self.durable = replace(self.trip, commissioned="another wiring")
         self._mark()

@@ -9,7 +9,6 @@ import pytest
 
 from tests.core.world import PLAN, SECURING, SETTINGS, World
 from vehicle_agent.core import events as ev
-from vehicle_agent.core.inputs import Receipt
 from vehicle_agent.core.state import Trip
 
 SENSED = ("radio", "beacon", "intercom", "ventilation", "lighting", "cell_lock_1", "cell_lock_2")
@@ -339,37 +338,6 @@ def test_H11_a_departure_of_another_start_is_not_corrected() -> None:
         w.trip = replace(w.trip, departure=changed)
         w.run(0.1)
         assert not [n for n in w.trip.notices if n.record.kind == "correction"]
-
-
-def test_a_receipt_for_a_notice_that_is_not_known_here_is_refused_by_its_number() -> None:
-    w = World()
-    w.to_under_way()
-    (answer,) = w.scan(Receipt("none", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "astana-mp"))
-    assert [(r.code, r.item) for r in answer.refusals] == [("unknown_item", "none")]
-
-
-def test_a_receipt_that_is_no_receipt_moves_nothing() -> None:
-    w = World()
-    w.to_under_way()
-    notice = w.trip.notices[0]
-    receipt = Receipt(notice.id, "recorded", "A", "B", "2026-11-22T08:10:00Z", "00", "astana-mp")
-    for stage in ("recorded", "at_broker", "told_by_radio"):
-        assert w.scan(replace(receipt, stage=stage))[0].events == ()
-    assert w.trip.notices[0].stage == "recorded"
-
-
-def test_H16_a_notice_that_lies_in_an_empty_room_is_overdue() -> None:
-    w = World(replace(SETTINGS, confirm_within_s=5.0))
-    w.to_secured()
-    w.must("depart")
-    receipt = Receipt("", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "")
-    for notice in w.trip.notices:
-        w.scan(replace(receipt, notice=notice.id, unit=notice.record.recipient))
-    w.run(4.9)
-    assert not any(n["overdue"] for n in w.snapshot()["notices"])
-    w.run(0.2)
-    overdue = [n["recipient"] for n in w.snapshot()["notices"] if n["overdue"]]
-    assert overdue == ["astana-mp", "karaganda-mp"], "the sending unit only has to have its own"
 
 
 def test_a_commissioning_is_remembered_over_trips_and_restarts() -> None:

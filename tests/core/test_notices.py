@@ -326,3 +326,34 @@ def test_an_arrival_says_where_it_was() -> None:
     kinds = {n.record.kind: n.record.position for n in w.trip.notices}
     assert kinds["departure"] == {"latitude_deg": 43.25, "longitude_deg": 76.9}
     assert kinds["arrival"] == {"latitude_deg": 51.1, "longitude_deg": 76.9}
+
+
+def test_a_receipt_for_a_notice_that_is_not_known_here_is_refused_by_its_number() -> None:
+    w = World()
+    w.to_under_way()
+    (answer,) = w.scan(Receipt("none", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "astana-mp"))
+    assert [(r.code, r.item) for r in answer.refusals] == [("unknown_item", "none")]
+
+
+def test_a_receipt_that_is_no_receipt_moves_nothing() -> None:
+    w = World()
+    w.to_under_way()
+    notice = w.trip.notices[0]
+    receipt = Receipt(notice.id, "recorded", "A", "B", "2026-11-22T08:10:00Z", "00", "astana-mp")
+    for stage in ("recorded", "at_broker", "told_by_radio"):
+        assert w.scan(replace(receipt, stage=stage))[0].events == ()
+    assert w.trip.notices[0].stage == "recorded"
+
+
+def test_H16_a_notice_that_lies_in_an_empty_room_is_overdue() -> None:
+    w = World(replace(SETTINGS, confirm_within_s=5.0))
+    w.to_secured()
+    w.must("depart")
+    receipt = Receipt("", "received", "A", "B", "2026-11-22T08:10:00Z", "00", "")
+    for notice in w.trip.notices:
+        w.scan(replace(receipt, notice=notice.id, unit=notice.record.recipient))
+    w.run(4.9)
+    assert not any(n["overdue"] for n in w.snapshot()["notices"])
+    w.run(0.2)
+    overdue = [n["recipient"] for n in w.snapshot()["notices"] if n["overdue"]]
+    assert overdue == ["astana-mp", "karaganda-mp"], "the sending unit only has to have its own"

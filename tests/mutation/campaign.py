@@ -18,8 +18,8 @@ LEFT_OUT = {"test_walks.py", "test_exploration.py", "test_vectors.py"}
 # The claims made about a module alone: quick, and nearly every mutant ends on them. What survives them
 # and is not on the list is tried with all tests of the core.
 NARROW = {
-    "alarm_table": ("test_alarms.py", "test_lamps.py", "test_notices.py", "test_moments.py"),
-    "alarms": ("test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py", "test_moments.py"),
+    "alarm_table": ("test_alarm_moments.py", "test_alarms.py", "test_lamps.py"),
+    "alarms": ("test_alarm_moments.py", "test_alarms.py", "test_notices.py", "test_changes.py", "test_care.py"),
     "automatic": ("test_changes.py", "test_moments.py"),
     "care": ("test_care.py", "test_moments.py"),
     "commands": ("test_answers.py", "test_orders.py"),

@@ -65,6 +65,8 @@ def _by_hand(reading: Reading, name: str, args: dict[str, Any]) -> Verdict:
         where = ("checking", "boarding")
         if reading.history.held("source")[0] != "none":
             return no("unknown_item", "wrong_phase", because="the clock reads the date")
+        if name == "withdraw":
+            return OPEN  # the contract says that it is confirmed by hand, not that this can be taken back
     elif item in before and before[item].kind == "attested":
         where = ("checking", "boarding")
     else:

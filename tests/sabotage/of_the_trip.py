@@ -153,7 +153,7 @@ SABOTAGES = (
         CORE + "notices.py",
         'enough = "received" if notice.record.recipient == settings.origin else "acknowledged"',
         'enough = "received"',
-        (CHANGES + "test_H16_a_notice_that_lies_in_an_empty_room_is_overdue",),
+        (NOTICES + "test_H16_a_notice_that_lies_in_an_empty_room_is_overdue",),
     ),
     Sabotage(
         "a departure under no clock is never corrected",

@@ -13,6 +13,8 @@ READING_S = 0.4  # an answer that is read from outside comes this much later on 
 SAME_S = 0.5
 OWN = frozenset({"chattering", "button_stuck"})  # advisories beside what the table speaks of; asked for by name only
 UNRELATED = frozenset({"notice_unconfirmed", "gnss_lost"})
+PARKED_S = 1.5  # until the first fix there has come
+JUMP_S = 15.0
 CHATTER_EDGES_MIN = 10  # in a second; a bench that has a core makes twenty
 ROUTE = {"mode": "route", "waypoints": [[43.238949, 76.889709], [43.30, 76.889709]], "speed_mps": 15.0}
 
@@ -238,3 +240,6 @@ class Play:
             self._walk.bench("PUT", f"wires/{wire}", {"fault": None, "set": "auto"})
         if any(step.action == "drive" for step in self._case.steps):
             self._walk.bench("PUT", "gnss", {"mode": "parked"})
+            # Back where it began at once is a jump when it drove for long: five seconds without trust.
+            self._walk.hold(PARKED_S)
+            self._walk.until(lambda: self._walk.look()["equipment"]["gnss"]["status"] == "working", "gnss", JUMP_S)

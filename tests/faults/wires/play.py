@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from simulators.bench.faults import KINDS
@@ -15,7 +16,8 @@ OWN = frozenset({"chattering", "button_stuck"})  # advisories beside what the ta
 UNRELATED = frozenset({"notice_unconfirmed", "gnss_lost"})
 PARKED_S = 1.5  # until the first fix there has come
 JUMP_S = 15.0
-CHATTER_EDGES_MIN = 10  # in a second; a bench that has a core makes twenty
+CHATTER_EDGES_MIN = 10  # in a second, evenly; a bench that has a core makes twenty
+CHATTER_EVENLY_S = (0.03, 0.08)  # what a half period of 50 ms may become; edges in a bunch are no chatter of 10 Hz
 ROUTE = {"mode": "route", "waypoints": [[43.238949, 76.889709], [43.30, 76.889709]], "speed_mps": 15.0}
 
 
@@ -197,9 +199,13 @@ class Play:
         try:
             self._walk.until(has_fallen, "permit_enable falls", step.within_s + 1.0)
         except AssertionError as error:
-            if self._case.kind == "chatter" and (count := len(self._edges())) < CHATTER_EDGES_MIN:
-                raise StalledError(f"{error}; the bench changed the wire only {count} times") from None
-            raise
+            if self._case.kind != "chatter":
+                raise
+            edges = sorted(self._edges())
+            spans_s = [(later - sooner) / 1e9 for sooner, later in pairwise(edges)]
+            told = f"{error}; between the bench's edges {[round(1000 * span_s) for span_s in spans_s]} ms"
+            even = sum(CHATTER_EVENLY_S[0] <= span_s <= CHATTER_EVENLY_S[1] for span_s in spans_s)
+            raise (StalledError if even < CHATTER_EDGES_MIN else AssertionError)(told) from None
         edges = self._edges()
         began_ns = min(edges, default=self._done_ns)
         late_s = (fallen[0] - began_ns) / 1e9

@@ -16,6 +16,7 @@ TRUST_S = 0.30  # ten good samples (0.2 s) and a little; no filter of a plain co
 # The rest have filters or tests of their own, which the contract does not time: generous on purpose,
 # and the walks wait for longer than this before they demand exactness.
 SETTLE_S = {"ventilation": 3.0, "lighting": 3.0, "beacon": 5.0, "intercom": 7.0, "radio": 0.5}
+RUN_UP_S = 8.5  # so long a test waits for what it had interrupted; until then it is nobody's fault, and the row is open
 RADIO_DBM = -84  # the world's own signal
 RADIO_STALE_S = 3.0  # `radio_stale_s`
 LOOP_WORD = {
@@ -56,11 +57,20 @@ def running(history: History, name: str, since_start_s: float) -> frozenset[str]
     if not _quiet(history, since_start_s, SETTLE_S[name], sense, switch, inhibit):
         return WORDS
     seen, on = history.held(sense)[0], history.held(switch)[0]
+    if seen is False and on and _is_running_up(history, name, inhibit):
+        return WORDS
     if seen is None or on is None:
         return frozenset({"unknown"}) if seen is not False and on is not False else BAD
     if seen and on:
         return frozenset({"working"})
     return frozenset({"fault"}) if not seen else BAD
+
+
+def _is_running_up(history: History, name: str, inhibit: str) -> bool:
+    """Our own test interrupted it a moment ago, and nothing came of it yet."""
+    ends = [until for _, until, level in history.spans(inhibit, history.at_s - RUN_UP_S) if level]
+    passed = history.last("seen_passed", when=lambda fact: fact.data["item"] == name)
+    return bool(ends) and (passed < 0 or history.facts[passed].at_s < ends[-1])
 
 
 def beacon(history: History, since_start_s: float) -> frozenset[str]:

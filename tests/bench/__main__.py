@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.bench.flash import measure_flash
 from tests.bench.gate import measure_cut, measure_dead, measure_stalled
 from tests.bench.idle import measure_idle, measure_start
 from tests.bench.position import measure
@@ -15,6 +16,7 @@ from tests.bench.table import Row, load, show
 FIGURES: dict[str, Callable[[int | None], list[Row]]] = {
     "cut": measure_cut,
     "dead": measure_dead,
+    "flash": measure_flash,
     "idle": measure_idle,
     "position": measure,
     "stalled": measure_stalled,

@@ -22,6 +22,7 @@ from vehicle_agent.uplink.walltime import WallTime
 
 Json = dict[str, Any]
 SIGNER = make_signer(VEHICLE)
+FIRST_S = 5.0  # between the first two sendings
 
 
 def row(seq: int, type_: str = "arrived", **data: object) -> Json:
@@ -45,7 +46,7 @@ def notice_row(recipient: str, number: int, seq: int = 1) -> Json:
 
 
 def outbox(*rows: Json) -> Outbox:
-    found = Outbox(SIGNER, 5.0, 60.0)
+    found = Outbox(SIGNER, FIRST_S, 60.0)
     for one in rows:
         found.add(one, 0.0)
         found.set_lateness(one["id"], 1.0)
@@ -92,6 +93,10 @@ def test_a_new_connection_sends_at_once_what_no_unit_has_confirmed() -> None:
     box.settle(received.notice, "received")
     box.connected(1.0)
     assert [owed.recipient for owed in box.due(1.0)] == ["taraz-mp"]
+    assert [owed for owed in box.due(1.0 + FIRST_S) if owed.is_received] == [received], "the officer's word may be lost"
+    box.published(received, 1.0 + FIRST_S)
+    box.answered(received.notice)
+    assert received not in box.due(1e6), "once for each connection"
     assert box.get(received.notice) is received, "its digest is needed for the officer's receipt"
     box.settle(received.notice, "acknowledged")
     assert box.get(received.notice) is None

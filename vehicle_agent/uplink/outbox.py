@@ -19,6 +19,7 @@ from vehicle_agent.messages.limits import MessageError
 log = logging.getLogger(__name__)
 
 CONFIRMED = frozenset({"received", "acknowledged"})
+PREPARING_S = 2.0  # within this control answers how late a notice is, or it hangs
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Outbox:
             recipient_sequence=data["recipient_sequence"],
             row=row,
             is_received=stage in CONFIRMED,
-            due_s=now_s if stage not in CONFIRMED else float("inf"),
+            due_s=self._first_due_s(now_s, is_received=stage in CONFIRMED),
             delay_s=self._first_s,
             is_at_broker=stage != "recorded",
             is_held=is_held,
@@ -136,14 +137,23 @@ class Outbox:
         self._owed.pop(notice, None)
 
     def due(self, now_s: float) -> list[Owed]:
-        """What to send now: in each lane the lowest sequence whose time has come, unless one is in flight there."""
+        """What to send now: in each lane the lowest sequence whose time has come, unless one is in flight there.
+
+        What its unit has not received yet goes first.
+        """
         lanes: dict[str, Owed | None] = {}
-        for owed in sorted(self._owed.values(), key=lambda one: one.recipient_sequence):
+        for owed in sorted(self._owed.values(), key=lambda one: (one.is_received, one.recipient_sequence)):
             if owed.in_flight_since_s is not None:
                 lanes[owed.recipient] = None
             elif owed.recipient not in lanes and owed.due_s <= now_s and owed.can_go:
                 lanes[owed.recipient] = owed
         return [owed for owed in lanes.values() if owed is not None]
+
+    def is_preparing(self, now_s: float) -> bool:
+        """Whether a notice is about to go, so that everything else lets it pass; a control that hangs stops nobody for
+        long."""
+        waiting = [owed for owed in self.due(now_s) if not owed.is_received]
+        return any(owed.message or owed.asked_s is None or now_s - owed.asked_s < PREPARING_S for owed in waiting)
 
     def published(self, owed: Owed, now_s: float) -> None:
         """It is with paho; the next attempt after the delay, which doubles."""
@@ -158,13 +168,17 @@ class Outbox:
             owed.in_flight_since_s = None
 
     def connected(self, now_s: float) -> None:
-        """A new connection: everything unconfirmed at once.
+        """A new connection: everything unconfirmed at once, and a little later what no officer has acknowledged.
 
-        What a unit has confirmed is not sent again: a desk repeats a receipt that we missed when it sees us come back.
+        An acknowledgement that the broker forgot is never said again by itself, as a unit on the way does not see us
+        come back. Asking with the known notice makes its desk repeat every receipt of it.
         """
         for owed in self._owed.values():
             owed.in_flight_since_s, owed.delay_s = None, self._first_s
-            owed.due_s = float("inf") if owed.is_received else now_s
+            owed.due_s = self._first_due_s(now_s, is_received=owed.is_received)
+
+    def _first_due_s(self, now_s: float, *, is_received: bool) -> float:
+        return now_s + self._first_s if is_received else now_s
 
     @property
     def pending(self) -> tuple[Owed, ...]:

@@ -38,7 +38,6 @@ REPORT_INTERVAL_S = 5.0
 CONTROL_ALIVE_S = 3 * REPORT_INTERVAL_S
 TICK_S = 1.0  # longest pause of the loop, within half of the watchdog's 5 s
 MOMENT_S = 0.05  # shortest pause: what cannot be sent now must not spin the loop
-PREPARING_S = 2.0
 REFEED_S = 0.5  # control that is just starting says so at once
 FIRST_FEED_S = 3.0  # the first dialling waits so long for control: the last will names boot and journal
 GOODBYE_S = 1.0  # for the death message to reach the broker
@@ -180,7 +179,7 @@ class Uplink:
 
     def _on_fix(self, fix: Mapping[str, Any], now_s: float) -> None:
         link = self._dialler.link
-        send = self._fix_sender(link, now_s) if link is not None else None
+        send = self._fix_sender(link, now_s) if link is not None and not self._outbox.is_preparing(now_s) else None
         self._fixes.take(fix, projection.trip_of(self._snapshot), now_s, send)
 
     def _fix_sender(self, link: Link, now_s: float) -> Send:
@@ -328,9 +327,7 @@ class Uplink:
             self._flights.send(link, Flight("state", now_s), self._topic("state"), event.to_bytes(), retain=True)
 
     def _send_events(self, link: Link, now_s: float) -> None:
-        # A notice that control is just preparing goes before a backlog; a control that hangs holds up nothing for long.
-        asked_s = [owed.asked_s for owed in self._outbox.due(now_s) if owed.asked_s is not None and not owed.message]
-        if asked_s and now_s - min(asked_s) < PREPARING_S:
+        if self._outbox.is_preparing(now_s):
             return
         for entry in self._events.due(now_s):
             try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from vehicle_agent.control import wal
 from vehicle_agent.control.chain import COLUMNS, ChainError, Head, to_row, walk
 
 FILE_NAME = "journal.db"
@@ -60,13 +61,13 @@ def verify(path: Path) -> Verdict:
     head = Head()
     first_at: str | None = None
     last_at: str | None = None
-    problem: str | None = None
+    problem = wal.damage(Path(f"{path}-wal"))
     with _opened(path) as connection:
         try:
             for values in walk(connection.execute(_SELECT)):
                 head, last_at = Head(values[0], values[11]), values[2]
                 first_at = first_at or last_at
-            faults = [line for (line,) in connection.execute("PRAGMA quick_check(3)") if line != "ok"]
+            faults = [line for (line,) in connection.execute("PRAGMA integrity_check(3)") if line != "ok"]
             if faults:
                 problem = f"the database is damaged: {'; '.join(faults)}"
         except ChainError as error:

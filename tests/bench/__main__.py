@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.bench.drain import measure_drain
 from tests.bench.flash import measure_flash
 from tests.bench.gate import measure_cut, measure_dead, measure_stalled
 from tests.bench.idle import measure_idle, measure_start
@@ -16,6 +17,7 @@ from tests.bench.table import Row, load, show
 FIGURES: dict[str, Callable[[int | None], list[Row]]] = {
     "cut": measure_cut,
     "dead": measure_dead,
+    "drain": measure_drain,
     "flash": measure_flash,
     "idle": measure_idle,
     "position": measure,

@@ -59,6 +59,7 @@ FULL = Trip(
     departure=Departure(1.0, START, "gnss", 0.2, "boot-1", True, {}, None),
     notices=NOTICES,
     sequences={"astana-mp": 4},
+    sequence_floor=2,
     alarms=ALARMS,
     commissioned="w",
     checked=(60.0, "boot-1"),
@@ -161,7 +162,8 @@ SEEN: list[tuple[ev.Event, dict[str, Any]]] = [
 SILENT: list[tuple[ev.Event, dict[str, Any]]] = [
     (ev.EquipmentChanged("radio", "fault", "silent"), {}),
     *((event, {}) for event in (ev.SessionOpened("x"), ev.PinWrong(1), ev.PinLocked(60.0))),
-    *((event, {}) for event in (ev.ClockChanged("gnss", 0.2, 1.0), ev.JournalRestarted("aside", None, "torn"))),
+    (ev.ClockChanged("gnss", 0.2, 1.0), {}),
+    (ev.JournalRestarted("aside", None, "torn", 1004), {"sequence_floor": 1004}),
     (
         NEW_NOTICE,
         {"corrected": True, "sequences": {"astana-mp": 4, "taraz-mp": 9}}
@@ -257,6 +259,7 @@ def test_a_new_trip_takes_over_what_is_owed_or_unseen_and_nothing_else() -> None
         plan=OPENED,
         notices=NOTICES[:1],
         sequences={"astana-mp": 4},
+        sequence_floor=2,
         alarms=ALARMS,
         commissioned="w",
         boot_id="boot-2",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.core.world import PLAN, SETTINGS, World
 from vehicle_agent.core import events as ev
+from vehicle_agent.core.evolve import evolve
 from vehicle_agent.core.inputs import AtBroker, NoticeSending, Receipt
 
 
@@ -171,6 +172,20 @@ def test_sequences_go_on_over_trips_and_unacknowledged_notices_stay_owed() -> No
     w.must("open_trip", **PLAN)
     assert len(w.trip.notices) == 5
     assert w.trip.sequences == {"astana-mp": 2, "karaganda-mp": 2, "almaty-mp": 2}
+
+
+def test_H10_after_a_lost_journal_numbers_begin_above_all_that_may_have_been_used() -> None:
+    w = World()
+    w.to_secured()
+    w.trip = w.durable = evolve(w.trip, journal_restarted(w, 1000))
+    w.drive()
+    assert w.trip.sequences == {"astana-mp": 1001, "karaganda-mp": 1001, "almaty-mp": 1001}
+    assert evolve(w.trip, journal_restarted(w, 2000)).sequence_floor == 2000
+
+
+def journal_restarted(w: World, floor: int) -> ev.Envelope:
+    event = ev.JournalRestarted("journal.db.damaged-1", None, "torn", floor)
+    return ev.Envelope("e", w.utc, w.mono_s, "gnss", 0.2, w.boot_id, w.trip.id, event)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.integration.uplink_rig import (
 from vehicle_agent.messages import jws
 from vehicle_agent.uplink.fixes import Fixes
 from vehicle_agent.uplink.positions import PositionRate
-from vehicle_agent.uplink.track import BATCH_MAX, Kept, Track
+from vehicle_agent.uplink.track import BATCH_MAX, WINDOW_MAX, Batch, Kept, Track
 
 Json = dict[str, Any]
 
@@ -69,8 +69,12 @@ def test_H17_fixes_of_an_outage_follow_as_track_once_and_in_order(tmp_path: Path
 def test_live_fixes_that_a_half_open_link_swallowed_come_as_track() -> None:
     sent: list[tuple[str, Json]] = []
 
-    def send(channel: str, payload: bytes, _kept: Kept | None) -> bool:
+    batches: list[Batch] = []
+
+    def send(channel: str, payload: bytes, subject: Kept | Batch) -> bool:
         sent.append((channel, json.loads(payload)["data"]))
+        if isinstance(subject, Batch):
+            batches.append(subject)
         return True
 
     fixes = Fixes("kz-mp-017", PositionRate(moving_s=0, parked_s=0, turn_deg=30, speed_change_mps=5))
@@ -83,11 +87,11 @@ def test_live_fixes_that_a_half_open_link_swallowed_come_as_track() -> None:
     fixes.send_track(3.0, send)
     assert [channel for channel, _ in sent] == ["position", "track"]
     assert [entry[0] for entry in sent[1][1]["fixes"]] == [one["at"], other["at"]]
-    fixes.track_answered(3.0, is_ok=False)
+    fixes.track_answered(batches[0], 3.0, is_ok=False)
     fixes.send_track(3.1, send)
     assert len(sent) == 2, "a broker that refuses is not asked at once"
     fixes.send_track(10.0, send)
-    fixes.track_answered(10.0, is_ok=True)
+    fixes.track_answered(batches[1], 10.0, is_ok=True)
     assert sent[2] == sent[1]
     assert fixes.waiting == 0
 
@@ -96,13 +100,13 @@ def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     track = Track(kept_max=200)
     for number in range(10):
         track.keep(Kept("a" if number < 4 else None, {"mono_s": float(number)}))
-    assert len(track.batch()) == 4
-    track.sent(4)
-    assert track.batch() == [], "one batch at a time"
-    track.answered(is_ok=False)
-    assert len(track.batch()) == 4, "a refused batch stays"
-    track.sent(4)
-    track.answered(is_ok=True)
+    first = go(track, 0.0)
+    assert len(first.fixes) == 4
+    assert track.batch() == [], "one batch at a time, until the line has shown what it takes"
+    track.answered(first, 0.1, is_ok=False)
+    second = go(track, 0.2)
+    assert len(second.fixes) == 4, "a refused batch stays"
+    track.answered(second, 2.0, is_ok=True)
     assert (len(track), track.oldest_s) == (6, 4.0)
     for number in range(10, 1000):
         track.keep(Kept(None, {"mono_s": float(number)}))
@@ -111,6 +115,44 @@ def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     assert len(track.batch()) == BATCH_MAX
     times = [one.fix["mono_s"] for one in track.batch()]
     assert times == sorted(times)
+
+
+def go(track: Track, now_s: float) -> Batch:
+    batch = Batch(track.batch(), now_s)
+    track.sent(batch)
+    return batch
+
+
+def test_more_batches_fly_while_answers_are_quick_and_fewer_when_they_are_slow() -> None:
+    track = Track()
+    for number in range(20_000):
+        track.keep(Kept(None, {"mono_s": float(number)}))
+    now_s, most, told = 0.0, 0, 0
+    flying: list[Batch] = []
+    while most < WINDOW_MAX:
+        while track.batch():
+            flying.append(go(track, now_s))
+        most = max(most, len(flying))
+        now_s += 0.2
+        for batch in reversed(flying):  # in whatever order the broker answers
+            track.answered(batch, now_s, is_ok=True)
+            told += len(batch.fixes)
+        flying.clear()
+    assert now_s < 1.5, "five answers' time"
+    assert len(track) == 20_000 - told
+    assert track.oldest_s == told
+    for _ in range(6):
+        while track.batch():
+            flying.append(go(track, now_s))
+        now_s += 5.0
+        for batch in flying:
+            track.answered(batch, now_s, is_ok=True)
+        flying.clear()
+    last = go(track, now_s)
+    assert track.batch() == [], "on a slow line a notice waits for one batch at most"
+    track.connection_lost(())
+    track.answered(last, now_s, is_ok=True)
+    assert go(track, now_s).fixes == last.fixes, "an answer of a connection that is gone counts for nothing"
 
 
 def test_the_will_names_boot_and_journal_and_a_later_birth_the_newest_row(world: World) -> None:

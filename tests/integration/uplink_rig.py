@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Message:
     topic: str
     payload: bytes
     retain: bool
+    at_s: float = 0.0  # CLOCK_MONOTONIC of its arrival
 
     @property
     def json(self) -> Json:
@@ -76,7 +78,7 @@ class Spy:
         assert subscribed.wait(WITHIN_S)
 
     def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        self.messages.append(Message(message.topic, bytes(message.payload), bool(message.retain)))
+        self.messages.append(Message(message.topic, bytes(message.payload), bool(message.retain), time.monotonic()))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(WITHIN_S)

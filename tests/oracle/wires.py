@@ -11,6 +11,7 @@ from tests.oracle.history import History
 WORDS = frozenset({"working", "fault", "stale", "unknown"})
 BAD = WORDS - {"working"}
 REVOKE_S = 0.06  # hazards H01, H41: what is bad for longer has been acted upon
+FAST_S = 2.0 + 0.01  # half a scan more: a sum of many scans is two seconds or a hair less
 GLITCH_S = 0.01  # less than a scan: two samples in a row are no glitch
 TRUST_S = 0.30  # ten good samples (0.2 s) and a little; no filter of a plain contact is slower
 # The rest have filters or tests of their own, which the contract does not time: generous on purpose,
@@ -154,7 +155,7 @@ def is_moving(history: History, since_start_s: float) -> bool:
     if applied is False and held_s >= GLITCH_S and since_start_s >= GLITCH_S:
         return True
     is_fast, fast_s = history.held("fast_fix")
-    return bool(is_fast) and min(fast_s, since_start_s) >= 2.0
+    return bool(is_fast) and min(fast_s, since_start_s) >= FAST_S
 
 
 def is_healthy(history: History, name: str, since_s: float) -> bool:

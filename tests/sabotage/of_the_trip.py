@@ -119,7 +119,7 @@ SABOTAGES = (
         "a recipient's sequence repeats",
         "H14",
         CORE + "notices.py",
-        "recipient_sequence=trip.sequences.get(unit, 0) + 1,",
+        "recipient_sequence=max(trip.sequences.get(unit, 0), trip.sequence_floor) + 1,",
         "recipient_sequence=1,",
         (NOTICES + "test_sequences_go_on_over_trips_and_unacknowledged_notices_stay_owed",),
     ),

@@ -167,6 +167,8 @@ class Journal:
             self._store, opening = open_proven(self._directory)
         except Exception as error:  # noqa: BLE001 (a disk may come back; until then the reason is shown)
             self._say(f"the journal cannot be opened: {error}")
+            if _is_full(error):
+                self._ballast.release()  # even reading takes some space for the log's index
             return False
         finally:
             self._busy_since_s = None
@@ -281,7 +283,7 @@ class Journal:
         )
 
     def _fail(self, error: Exception) -> bool:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL" and self._ballast.release():
+        if _is_full(error) and self._ballast.release():
             log.error("the disk is full: the space kept back is given to the journal; positions are no longer kept")
             self._is_full = True
             self._positions.clear()
@@ -315,6 +317,10 @@ class Journal:
         if reason != self._reason:
             log.error("%s", reason)
         self._reason = reason
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def to_row_data(envelope: Envelope) -> dict[str, Any]:

@@ -326,7 +326,7 @@ class Control:
         moved = opening.moved
         if moved is not None:
             log.error("the journal was not whole and was moved to %s: %s", moved.moved_to, moved.reason)
-            self.record(JournalRestarted(moved.moved_to, moved.last_hash, moved.reason))
+            self.record(JournalRestarted(moved.moved_to, moved.last_hash, moved.reason, moved.sequence_floor))
         last = opening.last
         same_boot = last is not None and last["boot_id"] == self.boot_id
         reason = "first" if last is None else "restart" if same_boot else "boot"

@@ -1,22 +1,27 @@
 """The journal's file: SQLite in WAL mode with every commit flushed, opened only by control's writer thread.
 
 Three tables: `events` (the hash chain, the truth about the trip), `positions` (a ring outside the chain, which may be
-thinned), `cursors` (how far the uplink has come). A file that is not wholly proven at start is moved aside, never
-deleted, and a new chain begins that names it.
+thinned), `cursors` (how far the uplink has come). A file that is not wholly proven at start is moved aside
+(`aside.py`), never deleted, and a new chain begins that names it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import sqlite_utils
 
+from vehicle_agent.control import wal
+from vehicle_agent.control.aside import MovedAside, flush_directory, forget, move_aside, note_loss, resume
+from vehicle_agent.control.ballast import Ballast
 from vehicle_agent.control.chain import COLUMNS, ChainError, Head, Row, to_row, walk
 
 FILE_NAME = "journal.db"
@@ -42,21 +47,16 @@ _PASSING = frozenset(
         sqlite3.SQLITE_INTERRUPT,
     }
 )
-_SIDE_FILES = ("", "-wal", "-shm")
 _COLUMN_LIST = ", ".join(COLUMNS)
+_PUT_CURSOR = "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+
+def _twin(name: str) -> str:
+    return f"{name}, negated"
 
 
 class StoreError(Exception):
     """The journal's file cannot be used as it is, and moving it aside would be wrong. The text says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class MovedAside:
-    """What became of a journal that was not proven at start."""
-
-    moved_to: str
-    last_hash: str | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class _Past:
 
 
 def _outlives_trip(kind: str) -> bool:
-    return kind == "commissioned" or kind.startswith("notice_")
+    return kind in ("commissioned", "journal_restarted") or kind.startswith("notice_")
 
 
 class Store:
@@ -115,7 +115,6 @@ class Store:
             self._conn.execute("PRAGMA busy_timeout = 1000")
             _apply_pragmas(self._conn)
             self._make_tables()
-            self._grow_wal()
         except BaseException:
             self.close()
             raise
@@ -152,18 +151,17 @@ class Store:
 
     def set_cursor(self, name: str, value: int) -> int:
         """Move a cursor forward, never back, and say where it stands."""
+        value = max(value, self.cursor(name))
         with self._db.atomic():
-            self._db.execute(
-                "INSERT INTO cursors (name, value) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-                (name, value),
-            )
-        return self.cursor(name)
+            # No chain proves a cursor, so it is written twice: a changed bit makes the two differ.
+            self._conn.executemany(_PUT_CURSOR, ((name, value), (_twin(name), -value)))
+        return value
 
     def cursor(self, name: str) -> int:
-        """How far a reader has come; 0 at first."""
-        found = self._conn.execute("SELECT value FROM cursors WHERE name = ?", (name,)).fetchone()
-        return int(found[0]) if found else 0
+        """How far a reader has come; 0 at first, and where nobody can tell: to be told twice does no harm."""
+        found = dict(self._conn.execute("SELECT name, value FROM cursors WHERE name IN (?, ?)", (name, _twin(name))))
+        value = int(found.get(name, 0))
+        return value if 0 <= value == -int(found.get(_twin(name), 0)) else 0
 
     def rows_after(self, seq: int, limit: int = ROWS_A_READ) -> list[Row]:
         """The next rows after `seq`, oldest first."""
@@ -178,7 +176,7 @@ class Store:
 
     def prove(self) -> Opening:
         """Check file and chain. Raises ChainError, sqlite3.Error; `moved` of the result is None."""
-        problems = [line for (line,) in self._conn.execute("PRAGMA quick_check(3)") if line != "ok"]
+        problems = [line for (line,) in self._conn.execute("PRAGMA integrity_check(3)") if line != "ok"]
         past = _Past()
         for values in walk(self._all()):
             past.add(values)
@@ -231,7 +229,7 @@ class Store:
             )
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
-    def _grow_wal(self) -> None:
+    def grow_wal(self) -> None:
         """Make the WAL as long as it will ever be, by a transaction that spills into it and is rolled back."""
         self._conn.execute("PRAGMA cache_size = 10")
         self._conn.execute("BEGIN IMMEDIATE")
@@ -254,44 +252,88 @@ def open_proven(directory: Path) -> tuple[Store, Opening]:
     Raises sqlite3.OperationalError or OSError while the disk does not answer (try again), StoreError for good.
     """
     path = directory / FILE_NAME
+    moved = resume(path)
+    if moved is None and (gone := _why_gone(path)):
+        moved = move_aside(path, None, None, gone) if _has_log(path) else note_loss(path, gone)
+    is_new = not path.exists()
+    if (lost := wal.damage(_log(path))) is not None:
+        return _begin_anew(path, lost)
     try:
         store = Store(path)
     except sqlite3.DatabaseError as error:
         if not _is_damage(error):
             raise
-        return _begin_anew(path, Head(), str(error))
+        return _begin_anew(path, str(error))
     try:
-        return store, store.prove()
-    except ChainError as error:
+        opening = store.prove()
+    except (ChainError, sqlite3.DatabaseError) as error:
         store.close()
-        return _begin_anew(path, error.head, str(error))
-    except sqlite3.DatabaseError as error:
-        head = _last_proven(store)
-        store.close()
-        if not _is_damage(error):
+        if isinstance(error, sqlite3.Error) and not _is_damage(error):
             raise
-        return _begin_anew(path, head, str(error))
+        return _begin_anew(path, str(error))
+    # Not before: what is not whole is evidence. On a full disk it grows as far as it is needed, or not at all.
+    with contextlib.suppress(sqlite3.OperationalError):
+        store.grow_wal()
+    if is_new:
+        flush_directory(directory)
+    if moved is None or opening.head.seq:
+        forget(path)
+        return store, opening
+    return store, replace(opening, moved=moved)
 
 
-def _begin_anew(path: Path, head: Head, reason: str) -> tuple[Store, Opening]:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in reversed(_SIDE_FILES):  # the database itself last: until it is gone, the next start tries again
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+def _begin_anew(path: Path, reason: str) -> tuple[Store, Opening]:
+    head, highest = _salvage(path)
+    moved = move_aside(path, head.hash if head.seq else None, highest, reason)
     store = Store(path)
-    _flush_directory(path.parent)
-    moved = MovedAside(aside.name, head.hash if head.seq else None, reason[:500])
+    with contextlib.suppress(sqlite3.OperationalError):
+        store.grow_wal()
+    flush_directory(path.parent)
     return store, Opening(Head(), (), None, None, None, 0, moved)
 
 
-def _last_proven(store: Store) -> Head:
+def _why_gone(path: Path) -> str | None:
+    """Why there must have been a journal where there is none, or an empty file."""
+    if path.exists() and path.stat().st_size:
+        return None
+    if _has_log(path):
+        return "the database is gone, its write-ahead log is here"
+    if Ballast(path.parent).is_held:
+        return "the journal is gone: there was one, for the space kept back for it is here"
+    return None
+
+
+def _log(path: Path) -> Path:
+    return Path(f"{path}-wal")
+
+
+def _has_log(path: Path) -> bool:
+    return _log(path).exists() and _log(path).stat().st_size > 0
+
+
+def _salvage(path: Path) -> tuple[Head, int | None]:
+    """The last row that can be proven, and the highest number of a notice: from a copy, the original is evidence."""
     head = Head()
-    with contextlib.suppress(sqlite3.Error, ChainError):
-        for values in walk(store._all()):
-            head = Head(values[0], values[11])
-    return head
+    highest: int | None = None
+    with (
+        contextlib.suppress(OSError, sqlite3.Error, StoreError),
+        tempfile.TemporaryDirectory(prefix="journal-") as copy,
+    ):
+        for file in (path, _log(path)):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(file, copy)
+        store = Store(Path(copy) / path.name)
+        try:
+            for values in walk(store._all()):
+                head = Head(values[0], values[11])
+                if values[8] == "notice_recorded":
+                    highest = max(highest or 0, int(json.loads(values[9])["recipient_sequence"]))
+        except (sqlite3.Error, ChainError):
+            pass  # up to here
+        finally:
+            store.close()
+        highest = highest or 0
+    return head, highest
 
 
 def _apply_pragmas(conn: sqlite3.Connection) -> None:
@@ -311,11 +353,3 @@ def _is_damage(error: sqlite3.Error) -> bool:
     """Whether it is the file that is wrong, rather than a disk that does not answer now and may answer later."""
     code = getattr(error, "sqlite_errorcode", None)  # absent when the driver itself stumbles over a value
     return code is None or (code & 0xFF) not in _PASSING
-
-
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

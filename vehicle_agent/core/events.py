@@ -62,10 +62,14 @@ class ClockChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class JournalRestarted(Event):
+    """The journal before this one is not whole. Numbers of notices go on above `sequence_floor`: one that was used
+    already would be refused as a fork by every desk."""
+
     type: ClassVar[str] = "journal_restarted"
     moved_to: str
     last_hash: str | None
     reason: str
+    sequence_floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

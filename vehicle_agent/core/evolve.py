@@ -86,10 +86,15 @@ def _trip_opened(trip: Trip, at: ev.Envelope, event: ev.TripOpened) -> Trip:
         plan=event,
         notices=tuple(n for n in trip.notices if n.stage != "acknowledged"),
         sequences=trip.sequences,
+        sequence_floor=trip.sequence_floor,
         alarms=trip.alarms,
         commissioned=trip.commissioned,
         boot_id=at.boot_id,
     )
+
+
+def _journal_restarted(trip: Trip, _: ev.Envelope, event: ev.JournalRestarted) -> Trip:
+    return replace(trip, sequence_floor=event.sequence_floor)
 
 
 def _tests_started(trip: Trip, at: ev.Envelope, _: ev.TestsStarted) -> Trip:
@@ -301,6 +306,7 @@ def _welfare_checked(trip: Trip, at: ev.Envelope, _: ev.WelfareChecked) -> Trip:
 _FOLDS: dict[type[ev.Event], Callable[[Trip, ev.Envelope, Any], Trip]] = {
     ev.Started: _started,
     ev.TripOpened: _trip_opened,
+    ev.JournalRestarted: _journal_restarted,
     ev.TestsStarted: _tests_started,
     ev.RowChanged: _row_changed,
     ev.PartConfirmed: _part_confirmed,

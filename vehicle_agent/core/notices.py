@@ -69,7 +69,7 @@ def owed(
                 notice=now.new_id(),
                 kind=kind,
                 recipient=unit,
-                recipient_sequence=trip.sequences.get(unit, 0) + 1,
+                recipient_sequence=max(trip.sequences.get(unit, 0), trip.sequence_floor) + 1,
                 departed_at=wire_time(departed_utc),
                 arrived_at=wire_time(at_utc) if kind == "arrival" else None,
                 time_source=now.source,  # a departure's notices are made in its own scan

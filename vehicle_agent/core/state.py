@@ -151,6 +151,7 @@ class Trip:
     corrected: bool = False
     notices: tuple[Notice, ...] = ()
     sequences: Mapping[str, int] = field(default_factory=_empty)
+    sequence_floor: int = 0  # an earlier journal, which is not whole, may have given out numbers up to here
     alarms: tuple[Alarm, ...] = ()
     commissioned: str | None = None  # the wiring that was exercised
     checked: tuple[float, str] | None = None  # when somebody last looked at the people aboard, and in which boot

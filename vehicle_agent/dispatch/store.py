@@ -256,7 +256,7 @@ def _is_sound(file: Path) -> bool:
     try:
         probe = sqlite3.connect(file)
         try:
-            return bool(probe.execute("pragma quick_check(1)").fetchone()[0] == "ok")
+            return bool(probe.execute("pragma integrity_check(1)").fetchone()[0] == "ok")
         finally:
             probe.close()
     except sqlite3.DatabaseError:

@@ -7,11 +7,12 @@ from typing import Any
 
 from vehicle_agent.uplink import projection
 from vehicle_agent.uplink.positions import WINDOW, PositionRate
-from vehicle_agent.uplink.track import Kept, Track
+from vehicle_agent.uplink.track import Batch, Kept, Track
 
 RETRY_S = 5.0  # after a batch that the broker refused
 
-Send = Callable[[str, bytes, Kept | None], bool]  # channel, payload, what it was made of; False: it could not go
+# Channel, payload, and what it was made of; False: it could not go.
+Send = Callable[[str, bytes, Kept | Batch], bool]
 
 
 class Fixes:
@@ -37,20 +38,21 @@ class Fixes:
         self._rate.sent(fix, now_s)
 
     def send_track(self, now_s: float, send: Send) -> None:
-        """The next batch of older fixes, if one is due."""
-        batch = self._track.batch() if now_s >= self._track_due_s else []
-        if batch:
-            event = projection.track_event(self._vehicle, [one.fix for one in batch], batch[0].trip)
-            if send("track", event.to_bytes(), None):
-                self._track.sent(len(batch))
+        """The batches of older fixes that are due."""
+        while now_s >= self._track_due_s and (fixes := self._track.batch()):
+            event = projection.track_event(self._vehicle, [one.fix for one in fixes], fixes[0].trip)
+            batch = Batch(fixes, now_s)
+            if not send("track", event.to_bytes(), batch):
+                return
+            self._track.sent(batch)
 
     def live_answered(self, kept: Kept) -> None:
         """The broker's word on a live fix; a refused one is not worth a second try."""
         self._live.pop(id(kept), None)
 
-    def track_answered(self, now_s: float, *, is_ok: bool) -> None:
+    def track_answered(self, batch: Batch, now_s: float, *, is_ok: bool) -> None:
         """The broker's word on a batch."""
-        self._track.answered(is_ok=is_ok)
+        self._track.answered(batch, now_s, is_ok=is_ok)
         self._track_due_s = now_s if is_ok else now_s + RETRY_S
 
     def connected(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vehicle_agent.uplink.eventlog import Entry
 from vehicle_agent.uplink.link import Link
 from vehicle_agent.uplink.outbox import Owed
-from vehicle_agent.uplink.track import Kept
+from vehicle_agent.uplink.track import Batch, Kept
 
 PUBACK_TIMEOUT_S = 20.0  # a broker that answers pings but no message is no broker
 
@@ -18,7 +18,7 @@ class Flight:
 
     kind: str
     since_s: float
-    subject: Owed | Entry | Kept | None = None
+    subject: Owed | Entry | Kept | Batch | None = None
 
 
 class Flights:

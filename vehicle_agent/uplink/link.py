@@ -167,8 +167,8 @@ class Link:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(64)  # above all our windows together; they are the limit
-        client.max_queued_messages_set(32)
+        client.max_inflight_messages_set(128)  # above all our windows together; they are the limit
+        client.max_queued_messages_set(64)
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         client.on_connect = self._guard(self._on_connect)
         client.on_subscribe = self._guard(self._on_subscribe)

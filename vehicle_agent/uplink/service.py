@@ -29,7 +29,7 @@ from vehicle_agent.uplink.outbox import Outbox, Owed
 from vehicle_agent.uplink.presence import Presence
 from vehicle_agent.uplink.reports import Reports
 from vehicle_agent.uplink.stateboard import StateBoard
-from vehicle_agent.uplink.track import Kept
+from vehicle_agent.uplink.track import Batch, Kept
 from vehicle_agent.uplink.walltime import WallTime
 
 log = logging.getLogger(__name__)
@@ -183,8 +183,8 @@ class Uplink:
         self._fixes.take(fix, projection.trip_of(self._snapshot), now_s, send)
 
     def _fix_sender(self, link: Link, now_s: float) -> Send:
-        def send(channel: str, payload: bytes, kept: Kept | None) -> bool:
-            return self._flights.send(link, Flight(channel, now_s, kept), self._topic(channel), payload)
+        def send(channel: str, payload: bytes, subject: Kept | Batch) -> bool:
+            return self._flights.send(link, Flight(channel, now_s, subject), self._topic(channel), payload)
 
         return send
 
@@ -229,11 +229,10 @@ class Uplink:
                 self._events.answered(entry, now_s, is_ok=acked.is_ok)
             case Kept() as kept:
                 self._fixes.live_answered(kept)
-        match flight.kind:
-            case "track":
-                self._fixes.track_answered(now_s, is_ok=acked.is_ok)
-            case "goodbye":
-                self._said_goodbye.set()
+            case Batch() as batch:
+                self._fixes.track_answered(batch, now_s, is_ok=acked.is_ok)
+        if flight.kind == "goodbye":
+            self._said_goodbye.set()
         if flight.kind != "position":
             self._wake.set()
 

@@ -25,6 +25,8 @@ _HAZARD = re.compile(r"_H(\d{2})(?=_|\[|$)")
 _PROCESS_HELPERS = ("tests.brokers", "tests.contract.bench_process", "tests.integration.", "playwright.")
 # Files that take long: begun first, so that no worker is left alone with one of them at the end.
 _BEGUN_FIRST = (
+    "tests/faults/test_wire_faults.py::test_H02_H05_H24_H25_every_wire_fault_closes",  # of the campaign: ten minutes
+    "tests/core/test_exploration.py::test_H01_H07_H26_every_scan_of_a_large",
     "tests/scenarios/test_scenario_files",
     "tests/faults/",
     "tests/oracle/",

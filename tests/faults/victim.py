@@ -98,7 +98,7 @@ class Victim:
         until(lambda: self._cut_off_charge_s("fan_inhibit") == 0.0, "the cut-off outside is armed", 2 * CUT_OFF_S)
         until(lambda: self.works("ventilation") and self.works("lighting"), "fan and light work", 15.0)
         self.commander.do("start_tests")
-        until(lambda: self.level("fan_inhibit"), "the fan is interrupted")
+        until(lambda: self.level("fan_inhibit"), "the fan is interrupted", 20.0)
 
     def snapshot(self) -> Json:
         return self.commander.look()

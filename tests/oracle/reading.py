@@ -20,6 +20,8 @@ SLACK_S = 0.25  # what filters may add or take
 Words = frozenset[str]
 NOT_PASSED: Words = frozenset({"pending", "running", "failed", "expired"})
 
+OPEN = ("door_open", "both_open")  # what shows the inside of a cell
+
 
 class Reading:
     """Answers about one history. `valid_s`, `report_s`: the vehicle's `checklist_valid_s`, `driver_report_valid_s`."""
@@ -315,18 +317,16 @@ class Reading:
         """Rule 18: the door of a used cell stood open during unloading; a drawn bolt alone shows nobody the inside."""
         begun = self.history.facts[self.history.last("open_unloading")].at_s
         longest = max(
-            (
-                end - start
-                for start, end, level in self.history.spans(f"cell_{cell}", begun)
-                if level in ("door_open", "both_open")
-            ),
+            (end - start for start, end, level in self.history.spans(f"cell_{cell}", begun) if level in OPEN),
             default=0.0,
         )
         if longest >= wires.TRUST_S:
             # What a restart leaves of a look that did not complete the row, the contract does not say.
             after = self.history.last("restart") > self.history.last("open_unloading")
             return frozenset({"passed", "open"}) if after else frozenset({"passed"})
-        return frozenset({"passed", "open"}) if longest > 0.0 else frozenset({"open"})
+        # One that stood open before counts in the very scan in which unloading begins, or in the next.
+        is_open_now = self.history.held(f"cell_{cell}")[0] in OPEN
+        return frozenset({"passed", "open"}) if longest > 0.0 or is_open_now else frozenset({"open"})
 
     def used_cells(self) -> list[int]:
         return [cell for cell in self.cells if self._times("board_person", cell) > self._times("unboard_person", cell)]

@@ -29,6 +29,7 @@ _BEGUN_FIRST = (
     "tests/core/test_exploration.py::test_H01_H07_H26_every_scan_of_a_large",
     "tests/scenarios/test_scenario_files",
     "tests/faults/",
+    "tests/delivery/",
     "tests/oracle/",
     "tests/sabotage/",
     "tests/core/test_exploration",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 TEXT_MAX = 200  # fits a line of the screen's journal; nothing here is an essay
 LIST_MAX = 32  # cells of a vehicle, units of a route
@@ -19,6 +19,15 @@ IN_PARTS = ("documents", "acceptance")  # rows that are confirmed part by part, 
 Text = Annotated[
     str, Field(min_length=1, max_length=TEXT_MAX, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
 ]
+
+
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+# 7.0 is an integer in JSON Schema, and a program in JavaScript has no other.
+WHOLE = BeforeValidator(_whole)  # after a Field: else its limits are missing in the JSON Schema
+Whole = Annotated[int, WHOLE]
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 
 
@@ -38,14 +47,14 @@ class SessionBody(Form):
 class CommandBody(Form):
     """What every command carries: the `rev` that the person saw."""
 
-    rev: int
+    rev: Whole
 
 
 class Order(Form):
     """The order (App. 4) with its date; on that day it is still valid."""
 
     number: Text
-    valid_until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    valid_until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_extra={"format": "date"})]
 
     @field_validator("valid_until")
     @classmethod
@@ -65,12 +74,21 @@ class Place(Form):
 class CellPlan(Form):
     """One cell of the plan (Rule 12): how many, and whether they need enhanced supervision."""
 
-    cell: Annotated[int, Field(ge=1, le=CELL_MAX)]
-    planned: Annotated[int, Field(ge=0, le=99)]
+    cell: Annotated[int, Field(ge=1, le=CELL_MAX), WHOLE]
+    planned: Annotated[int, Field(ge=0, le=99), WHOLE]
     supervision: bool
 
 
 class OpenTrip(CommandBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"destination": {"type": "string"}}},
+                {"required": ["destination_place"], "properties": {"destination_place": {"type": "string"}}},
+            ]
+        }
+    )
+
     kind: Literal["within_settlement", "outside_settlement", "medical"]
     takeover: bool
     to_court: bool
@@ -97,6 +115,14 @@ class Plain(CommandBody):
 
 
 class Confirm(CommandBody):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"item": {"enum": list(IN_PARTS)}}},
+            "then": {"required": ["part"], "properties": {"part": {"type": "string"}}},
+            "else": {"properties": {"part": {"type": "null"}}},
+        }
+    )
+
     item: Code
     part: Code | None = None
     pin: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # only for a manual fallback
@@ -115,7 +141,7 @@ class Withdraw(CommandBody):
 
 
 class OfCell(CommandBody):
-    cell: Annotated[int, Field(ge=1, le=CELL_MAX)]
+    cell: Annotated[int, Field(ge=1, le=CELL_MAX), WHOLE]
 
 
 class WithReason(CommandBody):

@@ -33,7 +33,7 @@ def a_puback_is_taken_for_a_receipt(patch: pytest.MonkeyPatch) -> None:
 
     def settle(self: Outbox, notice: str) -> None:
         answered(self, notice)
-        self.settle(notice, "acknowledged")
+        self.settle(notice, "acknowledged", 0.0)
 
     patch.setattr(Outbox, "answered", settle)
 

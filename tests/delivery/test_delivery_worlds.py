@@ -16,7 +16,8 @@ from tests.delivery.world import play
 
 SEED = "DELIVERY_SEED"  # environment variable: plays this one world again
 WORLDS = 16  # about 15 s of one core
-PARTS, WORLDS_LONG = 40, 50
+FORGOTTEN = (827053194, 1531053713)  # where the broker forgot an officer's word, and then the question for it
+PARTS, WORLDS_LONG = 40, 40
 
 Tell = Callable[[str, int], None]
 
@@ -43,13 +44,13 @@ def play_all(seeds: Iterable[int], directory: Path, prepared: tuple[Path, World]
         tell(f"delivery {name}", count)
     assert not wrong, "\n\n".join(wrong)
     assert counts["sendings"] > counts["notices"], "nothing was ever sent twice: the worlds are too kind"
-    assert len(faults) > 8
+    assert len(faults) > 8 or counts["worlds"] == 1
 
 
 def test_H09_H10_each_register_tells_exactly_what_the_vehicle_recorded(
     tmp_path: Path, prepared: tuple[Path, World], tell: Tell
 ) -> None:
-    play_all((*range(1, WORLDS), 24), tmp_path, prepared, tell)
+    play_all((*range(1, WORLDS), 24, *FORGOTTEN), tmp_path, prepared, tell)
 
 
 @pytest.mark.campaign("loss")

@@ -17,7 +17,7 @@ from tests.faults.power_cut.cases import CASES, Case, play
 from tests.faults.power_cut.replay import Effort
 
 SEED = "POWER_CUT_SEED"  # environment variable: the same subsets and torn sectors again
-REPEATS = 4  # of each case in the campaign, each with its own seed
+REPEATS = 2  # of each case in the campaign, each with its own seed
 
 Tell = Callable[[str, int], None]
 

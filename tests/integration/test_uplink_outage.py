@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.integration.uplink_rig import (
     stage_is,
     uplink_rig,
 )
+from tests.resources import rss_mib
 from vehicle_agent.messages import jws
 from vehicle_agent.uplink.fixes import Fixes
 from vehicle_agent.uplink.positions import PositionRate
@@ -99,7 +100,7 @@ def test_live_fixes_that_a_half_open_link_swallowed_come_as_track() -> None:
 def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     track = Track(kept_max=200)
     for number in range(10):
-        track.keep(Kept("a" if number < 4 else None, {"mono_s": float(number)}))
+        track.keep(Kept("a" if number < 4 else None, float(number), ()))
     first = go(track, 0.0)
     assert len(first.fixes) == 4
     assert track.batch() == [], "one batch at a time, until the line has shown what it takes"
@@ -109,11 +110,11 @@ def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     track.answered(second, 2.0, is_ok=True)
     assert (len(track), track.oldest_s) == (6, 4.0)
     for number in range(10, 1000):
-        track.keep(Kept(None, {"mono_s": float(number)}))
+        track.keep(Kept(None, float(number), ()))
     assert len(track) <= 200
     assert track.oldest_s == 4.0, "the way's beginning is still told"
     assert len(track.batch()) == BATCH_MAX
-    times = [one.fix["mono_s"] for one in track.batch()]
+    times = [one.mono_s for one in track.batch()]
     assert times == sorted(times)
 
 
@@ -126,7 +127,7 @@ def go(track: Track, now_s: float) -> Batch:
 def test_more_batches_fly_while_answers_are_quick_and_fewer_when_they_are_slow() -> None:
     track = Track()
     for number in range(20_000):
-        track.keep(Kept(None, {"mono_s": float(number)}))
+        track.keep(Kept(None, float(number), ()))
     now_s, most, told = 0.0, 0, 0
     flying: list[Batch] = []
     while most < WINDOW_MAX:
@@ -207,3 +208,27 @@ def test_H15_a_restarted_uplink_still_compares_the_digest_of_what_waits_for_an_o
 def first_notice_of_a_new_row(world: World) -> Message:
     world.rig.control.record_notice("astana-mp")
     return first_notice(world)
+
+
+@pytest.mark.campaign("loss")
+def test_H17_the_fixes_of_72_hours_fit_in_15_mib(tmp_path: Path, tell: Callable[[str, int], None]) -> None:
+    """A real uplink without a broker; the limit is what the page of the track says, and a half."""
+    with uplink_rig(tmp_path, free_port(), moving_s=0, parked_s=0) as rig:
+        child = rig.start()
+        until(lambda: rig.control.is_feeding)
+
+        def push(first: int, count: int) -> float:
+            for number in range(first, first + count):
+                rig.control.push("fix", fix_body(mono_s=1000.0 + number, speed_mps=8.0, course_deg=float(number % 360)))
+            until(lambda: waiting() >= first + count, 60.0)
+            return rss_mib(child.pid)
+
+        def waiting() -> int:
+            reports = rig.control.requests("uplink_state")
+            return int(reports[-1]["pending_positions"]) if reports else 0
+
+        before = push(0, 1000)
+        grown = push(1000, 24_900) - before
+    print(f"memory grew by {grown:.1f} MiB")
+    assert grown < 15.0
+    tell("positions of 72 hours kept by a running uplink", 25_900)

@@ -23,6 +23,7 @@ from vehicle_agent.config import BrokerTable
 from vehicle_agent.dispatch import clock
 from vehicle_agent.dispatch.inbox import Inbox
 from vehicle_agent.messages.topics import notice_filter, vehicle_filter
+from vehicle_agent.mqtt_client import BoundedClient, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ class Link:
 
     def _build(self) -> mqtt.Client:
         name = self._broker.client_id or f"desk-{self._units[0]}"
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
+        client = BoundedClient(
+            CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5, packet_bytes_max=PACKET_BYTES_MAX
+        )
         if self._broker.tls:
             certificate, key = (str(path) if path else None for path in (self._broker.certificate, self._broker.key))
             client.tls_set(str(self._broker.ca) if self._broker.ca else None, certificate, key)
@@ -135,7 +138,7 @@ class Link:
         self._set(f"connection lost: {reason}")
 
     def _message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._inbox.put_message(message.topic, bytes(message.payload), message.retain)
+        self._inbox.put_message(topic_of(message), bytes(message.payload), message.retain)
 
     def _published(self, _client: Any, _data: Any, number: int, reason: Any, _properties: Any) -> None:
         self._on_puback(number, reason.value)

@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from sse_starlette.sse import EventSourceResponse
+from starlette.exceptions import HTTPException
 
+from vehicle_agent.commands import WHOLE
 from vehicle_agent.dispatch.assets import Assets
 from vehicle_agent.dispatch.board import Board
 from vehicle_agent.dispatch.desk import Desk, UnknownNoticeError
@@ -45,8 +48,33 @@ def _officer(text: str) -> str:
     return text
 
 
-Officer = Annotated[str, AfterValidator(_officer)]
-Post = Annotated[str, AfterValidator(lambda text: _officer(text) if text.strip() else "")]
+_TEXT: Row = {"maxLength": OFFICER["maxLength"], "pattern": OFFICER["pattern"]}
+Officer = Annotated[str, AfterValidator(_officer), WithJsonSchema({"type": "string", "minLength": 1, **_TEXT})]
+Post = Annotated[
+    str,
+    AfterValidator(lambda text: _officer(text) if text.strip() else ""),
+    WithJsonSchema({"type": "string", **_TEXT, "pattern": f"^$|{OFFICER['pattern']}"}),
+]
+
+_ERROR: Row = {
+    "type": "object",
+    "required": ["error", "detail"],
+    "properties": {"error": {"type": "string"}, "detail": {"type": "string"}},
+}
+
+
+def _says(words: str) -> Row:
+    return {"description": words, "content": {"application/json": {"schema": _ERROR}}}
+
+
+# For `/openapi.json`: what the guard in front of every route may answer, and what a route that writes may.
+_GUARDED: dict[int | str, Row] = {
+    400: _says("foreign Host"), 403: _says("foreign page"), 413: _says("over 16 KB"), 503: _says("no register"),
+}  # fmt: skip
+_SIGNED: dict[int | str, Row] = {
+    404: _says("not in this register"), 408: _says("the body came too slowly"),
+    422: _says("not JSON, or not of this shape"),
+}  # fmt: skip
 
 
 class Signature(BaseModel):
@@ -62,7 +90,7 @@ class SeenSignature(Signature):
     """Who has seen a warning, and how many occurrences it showed then."""
 
     key: str = Field(min_length=1, max_length=300)
-    count: int = Field(ge=1)
+    count: Annotated[int, Field(ge=1), WHOLE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +108,7 @@ class Parts:
 
 def build(parts: Parts) -> FastAPI:
     """The application without its guard; the caller runs `hub.run()` beside the server."""
-    app = FastAPI(title="Dispatch desk", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Dispatch desk", version="1", docs_url=None, redoc_url=None, responses=_GUARDED)
     _add_reading(app, parts)
     _add_signing(app, parts)
     _add_health(app, parts)
@@ -90,11 +118,23 @@ def build(parts: Parts) -> FastAPI:
     async def no_register(_request: Request, _error: sqlite3.Error) -> JSONResponse:
         return JSONResponse({"error": "register", "detail": "the register cannot be used; nothing was done"}, 503)
 
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        return JSONResponse({"error": "malformed", "detail": wrong}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def plain_error(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # the framework's word for a body that is no text at all
+            return JSONResponse({"error": "malformed", "detail": "the body is no JSON"}, 422)
+        detail = str(error.detail)
+        return JSONResponse({"error": detail, "detail": detail}, error.status_code, headers=error.headers)
+
     return app
 
 
 def _add_reading(app: FastAPI, parts: Parts) -> None:
-    @app.get("/api/v1/notices")
+    @app.get("/api/v1/notices", responses={422: _SIGNED[422]})
     def notices(limit: Annotated[int | None, Query(ge=1, le=100_000)] = None) -> Response:
         """The register, newest first; with `limit`, every unacknowledged notice is still among them."""
         return JSONResponse(parts.register.notices(limit), headers=NO_STORE)
@@ -114,18 +154,22 @@ def _add_reading(app: FastAPI, parts: Parts) -> None:
         """The newest events of the vehicles: phases, alarms, fallbacks, stages of notices at other units."""
         return JSONResponse(parts.register.events(EVENTS_SHOWN), headers=NO_STORE)
 
-    @app.get("/api/v1/register.csv")
+    @app.get("/api/v1/register.csv", response_class=_Csv)
     def register_file() -> Response:
         """The whole register for a spreadsheet."""
         headers = {**NO_STORE, "Content-Disposition": 'attachment; filename="register.csv"'}
-        return StreamingResponse(_encoded(parts.register), media_type="text/csv; charset=utf-8", headers=headers)
+        return _Csv(_encoded(parts.register), headers=headers)
 
-    @app.get("/api/v1/stream")
+    @app.get("/api/v1/stream", response_class=EventSourceResponse)
     async def stream() -> Response:
         """Server-sent events: `notices`, `vehicles`, `warnings`, `events` on change, `tick` at 2 Hz."""
         if parts.hub.is_full:
             return JSONResponse({"error": "too_many_streams"}, 503)
         return EventSourceResponse(_events(parts.hub), sep="\n", send_timeout=STREAM_SEND_TIMEOUT_S, headers=NO_STORE)
+
+
+class _Csv(StreamingResponse):
+    media_type = "text/csv; charset=utf-8"
 
 
 def _encoded(register: Register) -> Iterator[bytes]:
@@ -142,13 +186,13 @@ async def _events(hub: Hub) -> AsyncIterator[dict[str, str]]:
 
 
 def _add_signing(app: FastAPI, parts: Parts) -> None:
-    @app.post("/api/v1/notices/{notice}/acknowledge")
+    @app.post("/api/v1/notices/{notice}/acknowledge", responses=_SIGNED)
     async def acknowledge(notice: str, signature: Signature) -> Response:
         """A named person confirms a notice. The first one stays; later ones get the stored receipt."""
         refused = await _on_disk(parts.desk.acknowledge(notice, signature.by, signature.post or None))
         return refused or JSONResponse(await asyncio.to_thread(_acknowledged, parts.register, notice), headers=NO_STORE)
 
-    @app.post("/api/v1/warnings/seen")
+    @app.post("/api/v1/warnings/seen", responses=_SIGNED)
     async def seen(signature: SeenSignature) -> Response:
         """A named person has seen a warning; one more occurrence raises it again."""
         done = parts.desk.mark_seen(signature.key, signature.count, signature.by, signature.post or None)
@@ -175,6 +219,10 @@ def _acknowledged(register: Register, notice: str) -> Row:
     return {**row, "receipt": event["data"]}
 
 
+class _Metrics(Response):
+    media_type = "text/plain; version=0.0.4"
+
+
 def _add_health(app: FastAPI, parts: Parts) -> None:
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -182,7 +230,7 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         health = parts.health()
         return JSONResponse(health, 200 if health["status"] == "ok" else 503, headers=NO_STORE)
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=_Metrics)
     def metrics() -> Response:
         """Prometheus text."""
         health = parts.health()
@@ -196,7 +244,7 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         for row in parts.register.warnings():
             totals[row["reason"]] += row["count"]
         lines += [f'stv_desk_warnings{{reason="{reason}"}} {total}' for reason, total in sorted(totals.items())]
-        return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4", headers=NO_STORE)
+        return _Metrics("\n".join(lines) + "\n", headers=NO_STORE)
 
 
 def _add_page(app: FastAPI, parts: Parts) -> None:

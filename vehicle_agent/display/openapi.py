@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from vehicle_agent.commands import COMMANDS
+from vehicle_agent.commands import COMMANDS, SessionBody
 
 Json = dict[str, Any]
 
@@ -44,15 +44,6 @@ _ERROR: Json = {
     "required": ["error"],
     "properties": {"error": {"type": "string"}, "detail": {"type": "string"}},
 }
-_PIN: Json = {
-    "type": "object",
-    "required": ["pin"],
-    "properties": {
-        "pin": {"type": "string"},
-        "by": {"type": "string", "description": "name or post of the commander; stays in the vehicle's record"},
-    },
-    "additionalProperties": False,
-}
 _SESSION: Json = {"type": "object", "properties": {"expires_s": {"type": "integer"}}}
 _UNITS: Json = {
     "type": "object",
@@ -88,7 +79,9 @@ def document() -> Json:
         },
         "/api/v1/units": {"get": _get("Units that can be notified", _UNITS)},
         "/api/v1/display": {"get": _get("What the page needs of the configuration", _ANY)},
-        "/api/v1/session": {"post": _post("Opens the commander's session", _PIN, _session_answers())},
+        "/api/v1/session": {
+            "post": _post("Opens the commander's session", SessionBody.model_json_schema(), _session_answers())
+        },
         "/healthz": {"get": _get("This process", _ANY)},
         "/metrics": {"get": {"summary": "Prometheus text", "responses": {"200": {"description": "text"}}}},
     }
@@ -127,20 +120,22 @@ def _post(summary: str, schema: Json, responses: Json) -> Json:
 
 
 def _common_answers() -> Json:
+    locked = _content(_ERROR, "too many wrong PINs")
+    locked["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return {
         "400": _content(_ERROR, "foreign Host"),
         "401": _content(_ERROR, "wrong PIN, or no commander's session"),
         "403": _content(_ERROR, "foreign Origin"),
         "413": _content(_ERROR, "over 16 KB"),
+        "408": _content(_ERROR, "the body came too slowly"),
         "422": _content(_ERROR, "not JSON, or not of this shape"),
+        "429": locked,
         "503": _content(_ERROR, "control does not answer"),
     }
 
 
 def _session_answers() -> Json:
-    locked = _content(_ERROR, "locked out")
-    locked["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
-    return {"200": _content(_SESSION, "cookie for 12 h"), "429": locked, **_common_answers()}
+    return {"200": _content(_SESSION, "cookie for 12 h"), **_common_answers()}
 
 
 def _command_answers() -> Json:

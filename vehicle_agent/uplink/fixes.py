@@ -29,7 +29,7 @@ class Fixes:
         """A new fix from control; MessageError if it fits no message."""
         if not self._rate.is_due(fix, now_s):
             return
-        kept = Kept(trip, fix)
+        kept = Kept(trip, float(fix["mono_s"]), projection.track_point(fix))
         payload = projection.position_event(self._vehicle, fix, trip).to_bytes()
         if send is not None and len(self._live) < WINDOW and send("position", payload, kept):
             self._live[id(kept)] = kept
@@ -40,7 +40,7 @@ class Fixes:
     def send_track(self, now_s: float, send: Send) -> None:
         """The batches of older fixes that are due."""
         while now_s >= self._track_due_s and (fixes := self._track.batch()):
-            event = projection.track_event(self._vehicle, [one.fix for one in fixes], fixes[0].trip)
+            event = projection.track_event(self._vehicle, fixes)
             batch = Batch(fixes, now_s)
             if not send("track", event.to_bytes(), batch):
                 return
@@ -74,7 +74,7 @@ class Fixes:
     @property
     def oldest_s(self) -> float | None:
         """Monotonic seconds of the oldest of them."""
-        ages = [float(one.fix["mono_s"]) for one in self._live.values()]
+        ages = [one.mono_s for one in self._live.values()]
         if self._track.oldest_s is not None:
             ages.append(self._track.oldest_s)
         return min(ages, default=None)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -27,13 +27,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from vehicle_agent.messages.limits import PAYLOAD_BYTES_MAX
+from vehicle_agent.mqtt_client import BoundedClient, topic_of
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0  # a SYN is repeated after 1 and 3 s; more would keep a returned link waiting
 LOOP_S = 2.0  # longest sleep of the thread: keepalive is looked at this often
 ARRIVALS_MAX = 256  # receipts waiting for our loop; a desk sends again what is dropped beyond that
-PACKET_BYTES_MAX = 2 * PAYLOAD_BYTES_MAX  # asked of the broker, so that nobody makes us buffer 256 MB
+PACKET_BYTES_MAX = 2 * PAYLOAD_BYTES_MAX  # asked of the broker, and the end of one that sends more all the same
 FAILURE = 0x80  # MQTT 5: reason codes from here on are failures
 UNSUPPORTED_PROTOCOL = 0x84
 NO_CONNECTION = "no connection"
@@ -158,9 +159,10 @@ class Link:
         self._wake_thread()
         self._thread.join(timeout_s)
 
-    def _make(self, will: Will) -> Client:
-        client = Client(
+    def _make(self, will: Will) -> BoundedClient:
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
+            packet_bytes_max=PACKET_BYTES_MAX,
             client_id=self._address.client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311,
             clean_session=None if self._is_v5 else True,
@@ -245,7 +247,9 @@ class Link:
 
         return guarded
 
-    def _on_connect(self, client: Client, _data: object, _flags: object, reason: ReasonCode, _more: object) -> None:
+    def _on_connect(
+        self, client: BoundedClient, _data: object, _flags: object, reason: ReasonCode, _more: object
+    ) -> None:
         if reason.is_failure:
             self._reason = f"refused: {reason}"
             self._wants_older = reason.value == UNSUPPORTED_PROTOCOL
@@ -272,7 +276,9 @@ class Link:
         if not self._room.acquire(blocking=False):
             return
         # One byte over the limit is enough to be refused as too large; the rest need not wait in memory.
-        self._post(self, Arrived(message.topic, bytes(message.payload[: PAYLOAD_BYTES_MAX + 1]), bool(message.retain)))
+        self._post(
+            self, Arrived(topic_of(message), bytes(message.payload[: PAYLOAD_BYTES_MAX + 1]), bool(message.retain))
+        )
 
     def _on_disconnect(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _more: object) -> None:
         if self._reason == NO_CONNECTION:  # TLS 1.3 tells us of a refused certificate only after its handshake

@@ -19,6 +19,7 @@ from vehicle_agent.messages.limits import MessageError
 log = logging.getLogger(__name__)
 
 CONFIRMED = frozenset({"received", "acknowledged"})
+ASK_FIRST_S, ASK_MAX_S = 60.0, 900.0  # for an officer's word that may be lost: how often, doubling
 PREPARING_S = 2.0  # within this control answers how late a notice is, or it hangs
 
 
@@ -30,7 +31,7 @@ class Owed:
     recipient: str
     recipient_sequence: int
     row: Mapping[str, Any]
-    is_received: bool  # the unit's receipt is recorded: no more resending on a timer
+    is_received: bool  # the unit's receipt is recorded: sent again only to ask for an officer's word
     due_s: float
     delay_s: float
     late_by_s: float | None = None  # as control has stored it; None before the first sending
@@ -90,7 +91,7 @@ class Outbox:
             row=row,
             is_received=stage in CONFIRMED,
             due_s=self._first_due_s(now_s, is_received=stage in CONFIRMED),
-            delay_s=self._first_s,
+            delay_s=ASK_FIRST_S if stage in CONFIRMED else self._first_s,
             is_at_broker=stage != "recorded",
             is_held=is_held,
         )
@@ -117,15 +118,15 @@ class Outbox:
         """The notice, while it is owed or waits for its acknowledgement."""
         return self._owed.get(notice)
 
-    def settle(self, notice: str, stage: str) -> None:
+    def settle(self, notice: str, stage: str, now_s: float) -> None:
         """A stage is in the journal."""
         owed = self._owed.get(notice)
         if owed is None:
             return
         if stage == "acknowledged":
             del self._owed[notice]
-        elif stage == "received":
-            owed.is_received, owed.due_s = True, float("inf")
+        elif stage == "received" and not owed.is_received:  # what is repeated does not make us ask more often
+            owed.is_received, owed.delay_s, owed.due_s = True, ASK_FIRST_S, now_s + ASK_FIRST_S
 
     def release(self) -> None:
         """All old rows have come: what was held and not settled by them is owed."""
@@ -158,8 +159,8 @@ class Outbox:
     def published(self, owed: Owed, now_s: float) -> None:
         """It is with paho; the next attempt after the delay, which doubles."""
         owed.in_flight_since_s = now_s
-        owed.due_s = float("inf") if owed.is_received else now_s + owed.delay_s
-        owed.delay_s = min(owed.delay_s * 2, self._max_s)
+        owed.due_s = now_s + owed.delay_s
+        owed.delay_s = min(owed.delay_s * 2, ASK_MAX_S if owed.is_received else self._max_s)
 
     def answered(self, notice: str) -> None:
         """The broker has answered for it, or the connection is gone: its lane is free."""
@@ -171,10 +172,11 @@ class Outbox:
         """A new connection: everything unconfirmed at once, and a little later what no officer has acknowledged.
 
         An acknowledgement that the broker forgot is never said again by itself, as a unit on the way does not see us
-        come back. Asking with the known notice makes its desk repeat every receipt of it.
+        come back. Asking with the known notice makes its desk repeat every receipt of it; the broker may forget that
+        too, so it is asked again and again, ever more seldom.
         """
         for owed in self._owed.values():
-            owed.in_flight_since_s, owed.delay_s = None, self._first_s
+            owed.in_flight_since_s, owed.delay_s = None, ASK_FIRST_S if owed.is_received else self._first_s
             owed.due_s = self._first_due_s(now_s, is_received=owed.is_received)
 
     def _first_due_s(self, now_s: float, *, is_received: bool) -> float:

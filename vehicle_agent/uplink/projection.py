@@ -13,6 +13,7 @@ from typing import Any
 
 from vehicle_agent.messages.events import CloudEvent, parse_time, unix_ms, uuid7, vehicle_source
 from vehicle_agent.messages.limits import MessageError
+from vehicle_agent.uplink.track import Kept
 
 ALARMS_MAX = 10  # contract: the ten gravest
 REFUSALS_MAX = 32
@@ -135,15 +136,19 @@ def position_event(vehicle: str, fix: Mapping[str, Any], trip: str | None) -> Cl
     )
 
 
-def track_event(vehicle: str, fixes: Sequence[Mapping[str, Any]], trip: str | None) -> CloudEvent:
-    """Older fixes of one trip, oldest first; its time is that of the newest."""
+def track_point(fix: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a batch tells of one fix, in the schema's order."""
     names = ("at", "latitude_deg", "longitude_deg", "speed_mps", "course_deg", "mode", "trusted")
-    data = {"historical": True, "fixes": [[fix[name] for name in names] for fix in fixes]}
+    return tuple(fix[name] for name in names)
+
+
+def track_event(vehicle: str, fixes: Sequence[Kept]) -> CloudEvent:
+    """Older fixes of one trip, oldest first; its time is that of the newest."""
     first, last = fixes[0], fixes[-1]
-    detail = (first["mono_s"], last["mono_s"], len(fixes))
-    return CloudEvent(
-        event_id(last["at"], vehicle, "track", detail), "track", vehicle_source(vehicle), data, last["at"], subject=trip
-    )
+    at, trip = last.point[0], last.trip
+    detail = (first.mono_s, last.mono_s, len(fixes))
+    data = {"historical": True, "fixes": [list(one.point) for one in fixes]}
+    return CloudEvent(event_id(at, vehicle, "track", detail), "track", vehicle_source(vehicle), data, at, subject=trip)
 
 
 def session_event(

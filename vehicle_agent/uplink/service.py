@@ -170,7 +170,7 @@ class Uplink:
                 self._outbox.add(row, now_s, is_held=row["seq"] <= self._feed["head"]["seq"])
                 self._dialler.hurry()
             case "notice_stage":
-                self._outbox.settle(data["notice"], data["stage"])
+                self._outbox.settle(data["notice"], data["stage"], now_s)
             case "alarm_raised":
                 self._known.remember(data["alarm"], data)
         self._events.add(row, is_wanted=projection.concerns_dispatch(row))
@@ -243,7 +243,7 @@ class Uplink:
 
         def answered(status: int, _body: Mapping[str, Any]) -> None:
             if status == 200:
-                self._outbox.settle(receipt.notice, receipt.stage)
+                self._outbox.settle(receipt.notice, receipt.stage, time.monotonic())
 
         fields = {name: getattr(receipt, name) for name in ("notice", "stage", "by", "post", "at", "sha256", "unit")}
         self._reports.put(f"receipt {receipt.notice} {receipt.stage}", "receipt", fields, answered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
@@ -28,7 +29,20 @@ def open_files(pid: int | None = None) -> int:
     """How many file descriptors a process has open."""
     if pid is None:
         gc.collect()
-    return sum(1 for _ in Path(f"/proc/{pid or os.getpid()}/fd").iterdir())
+    return len(_files(pid))
+
+
+def open_sockets(pid: int) -> int:
+    """How many of them are sockets. SQLite keeps a file that another of its connections has locked until later."""
+    return sum(target.startswith("socket:") for target in _files(pid))
+
+
+def _files(pid: int | None) -> list[str]:
+    found = []
+    for path in Path(f"/proc/{pid or os.getpid()}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that lists them
+            found.append(str(path.readlink()))
+    return found
 
 
 def threads(name: str) -> int:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 TICK_S = 0.5
-STREAMS_MAX = 64  # pages of one duty room are counted on one hand; a leak must not eat the memory
+STREAMS_MAX = 256  # pages of one duty room are counted on one hand; a leak must not eat the memory
 NOTICES_SHOWN = 200  # acknowledged ones beyond this are in the register, one click away
 EVENTS_SHOWN = 200
 

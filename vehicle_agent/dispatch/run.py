@@ -7,18 +7,15 @@ for messages only when everything that keeps them is ready.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-
-import uvicorn
 
 from vehicle_agent.config import DeskConfig
 from vehicle_agent.dispatch import clock
@@ -37,10 +34,10 @@ from vehicle_agent.messages.jws import FileSigner
 from vehicle_agent.messages.limits import MessageError
 from vehicle_agent.notify import notify
 from vehicle_agent.web.guard import Guard
+from vehicle_agent.web.server import Server
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 1  # streams are ended first, so that requests only need the time of one answer
 WEDGED_AFTER_S = 1.5  # the desk's thread stamps twice a second; without its stamp no page gets a tick
 
 
@@ -189,7 +186,7 @@ async def _serve(parts: Running, listener: socket.socket, ready: Callable[[], No
         notify("READY=1")
         ready()
 
-    server = _Server(parts.app, parts.hub, begin)
+    server = Server(parts.app, parts.hub.close, begin)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stopping.set)
@@ -201,39 +198,3 @@ async def _serve(parts: Running, listener: socket.socket, ready: Callable[[], No
         notify("STOPPING=1")
         fanning_out.cancel()
         await asyncio.gather(fanning_out, return_exceptions=True)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that waits for `stopping` instead of polling, and ends the open streams first."""
-
-    def __init__(self, app: Guard, hub: Hub, begin: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                loop="asyncio",
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                timeout_graceful_shutdown=GRACE_S,
-            )
-        )
-        self.stopping = asyncio.Event()
-        self._hub = hub
-        self._begin = begin
-
-    async def main_loop(self) -> None:
-        self._begin()
-        await self.stopping.wait()
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._hub.close()
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield  # the event loop handles the signals; the exit code stays ours

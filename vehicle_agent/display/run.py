@@ -1,31 +1,24 @@
-"""`vehicle-agent display`: serves the cab display on loopback until SIGTERM (H28: nothing listens on any network).
-
-uvicorn's own main loop wakes ten times a second for ever; here the process waits for a signal instead.
-"""
+"""`vehicle-agent display`: serves the cab display on loopback until SIGTERM (H28: nothing listens on any network)."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Generator
 from pathlib import Path
-
-import uvicorn
 
 from vehicle_agent import logs
 from vehicle_agent.config import Config, load_config
 from vehicle_agent.control_client import ControlClient
 from vehicle_agent.display.app import Display, Setup, build
 from vehicle_agent.notify import notify
+from vehicle_agent.web.server import Server
 
 log = logging.getLogger(__name__)
 
 WATCHDOG_PERIOD_S = 1.0  # WatchdogSec is 5 s; a stalled event loop is noticed there
-GRACE_S = 1  # streams are ended first, so that requests only need the time of one answer
 
 
 class NotLoopbackError(Exception):
@@ -83,7 +76,7 @@ def _setup(config: Config, port: int) -> Setup:
 
 
 async def _serve(display: Display, listener: socket.socket) -> None:
-    server = _Server(_uvicorn_config(display), display)
+    server = Server(display.app, display.hub.close, lambda: notify("READY=1"))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stopping.set)
@@ -104,40 +97,3 @@ async def _watchdog() -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(WATCHDOG_PERIOD_S)
-
-
-def _uvicorn_config(display: Display) -> uvicorn.Config:
-    return uvicorn.Config(
-        display.app,
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that waits for `stopping` instead of polling, and ends the open streams first."""
-
-    def __init__(self, config: uvicorn.Config, display: Display) -> None:
-        super().__init__(config)
-        self.stopping = asyncio.Event()
-        self._display = display
-
-    async def main_loop(self) -> None:
-        notify("READY=1")
-        await self.stopping.wait()
-        self.should_exit = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._display.hub.close()
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield  # the event loop handles the signals; the exit code stays ours

@@ -28,21 +28,28 @@ class Authority:
         self.file = directory / f"{name}.pem"
         self.file.write_bytes(self._sign(self._name, self._key, is_ca=True))
 
-    def issue(self, name: str, file: str) -> tuple[Path, Path]:
-        """Certificate and key for `name`, also valid for 127.0.0.1."""
+    def issue(self, name: str, file: str, days: tuple[float, float] = (-0.1, 0.1)) -> tuple[Path, Path]:
+        """Certificate and key for `name`, also valid for 127.0.0.1, from and to so many days from now."""
         key = generate_private_key(SECP256R1())
         certificate, private = self.directory / f"{file}.pem", self.directory / f"{file}.key"
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate.write_bytes(self._sign(subject, key, is_ca=False))
+        certificate.write_bytes(self._sign(subject, key, is_ca=False, days=days))
         private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return certificate, private
 
-    def _sign(self, subject: x509.Name, key: EllipticCurvePrivateKey, *, is_ca: bool) -> bytes:
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: EllipticCurvePrivateKey,
+        *,
+        is_ca: bool,
+        days: tuple[float, float] = (-1000, 1000),
+    ) -> bytes:
         today = datetime.datetime.now(datetime.UTC)
-        hour = datetime.timedelta(hours=1)
+        first, last = (today + datetime.timedelta(days=day) for day in days)
         names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         builder = x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(today - hour).not_valid_after(today + hour)
+        builder = builder.not_valid_before(first).not_valid_after(last)
         builder = builder.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         builder = builder.add_extension(
@@ -59,9 +66,9 @@ class Authority:
         return builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
 
 
-def broker_lines(authority: Authority, acl: Path) -> list[str]:
+def broker_lines(authority: Authority, acl: Path, days: tuple[float, float] = (-0.1, 0.1)) -> list[str]:
     """As the reference broker: identity from the certificate, and only one's own topics."""
-    certificate, key = authority.issue("broker", "broker")
+    certificate, key = authority.issue("broker", "broker", days)
     acl.write_text(
         "pattern write stv/v1/vehicles/%u/#\npattern write stv/v1/units/+/notices/%u\n"
         "pattern read stv/v1/vehicles/%u/receipts/#\n"
@@ -109,4 +116,61 @@ def test_H31_a_wrong_certificate_gets_no_session_and_says_why(tmp_path: Path, wh
         until(lambda: "Error" in rig.log or "lost" in rig.log or "disconnected" in rig.log)
         assert rig.control.stages[row["id"]] == "recorded"
         assert "Traceback" not in rig.log
+        assert rig.stop() == 0
+
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "says", "broker_days", "is_taken"),
+    [
+        ("none", datetime.timedelta(0), (1, 90), True),  # this computer thinks that it is before the certificate's time
+        ("rtc", datetime.timedelta(0), (-90, -1), True),  # or after it; nobody vouches for either
+        ("gnss", datetime.timedelta(0), (1, 90), False),
+        ("gnss", datetime.timedelta(0), (-90, -1), False),
+        ("ntp", datetime.timedelta(0), (-1, 90), True),
+        ("gnss", 5 * DAY, (1, 90), True),  # the receiver says that the system's clock is five days behind
+        ("gnss", 200 * DAY, (-1, 90), False),
+        ("gnss", -20_000 * DAY, (-1, 90), False),
+    ],
+)
+def test_H11_H31_the_brokers_certificate_is_judged_by_a_time_that_somebody_vouches_for(
+    tmp_path: Path, source: str, says: datetime.timedelta, broker_days: tuple[float, float], is_taken: bool
+) -> None:
+    """Moved certificates instead of a moved system clock: the difference is what counts."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue(VEHICLE, "vehicle")
+    with (
+        mosquitto(tmp_path, lines=broker_lines(authority, tmp_path / "acl", broker_days), port=free_port()) as broker,
+        uplink_rig(tmp_path, broker.port) as rig,
+    ):
+        use_tls(tmp_path, authority.file, certificate, key)
+        rig.control.time_off = says
+        rig.control.snapshot["clock"] = {"source": source, "uncertainty_s": None}
+        rig.start()
+        row = rig.control.record_notice("astana-mp")
+        if is_taken:
+            until(lambda: rig.control.stages[row["id"]] == "at_broker")
+        else:
+            until(lambda: "certificate" in rig.log)
+            assert rig.control.stages[row["id"]] == "recorded"
+        assert ("are not looked at" in rig.log) is (source in ("none", "rtc"))
+        assert "Traceback" not in rig.log
+        assert rig.stop() == 0
+
+
+def test_H31_without_a_trusted_time_a_strangers_broker_is_still_refused(tmp_path: Path) -> None:
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    certificate, key = authority.issue(VEHICLE, "vehicle")
+    with (
+        mosquitto(tmp_path, lines=broker_lines(authority, tmp_path / "acl"), port=free_port()) as broker,
+        uplink_rig(tmp_path, broker.port) as rig,
+    ):
+        use_tls(tmp_path, stranger.file, certificate, key)
+        rig.control.snapshot["clock"] = {"source": "none", "uncertainty_s": None}
+        rig.start()
+        row = rig.control.record_notice("astana-mp")
+        until(lambda: "certificate verify failed" in rig.log)
+        assert rig.control.stages[row["id"]] == "recorded"
         assert rig.stop() == 0

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,6 +96,7 @@ class Control:
         self.cursor = 0
         self.asked: list[Json] = []
         self.is_hung = False
+        self.time_off = timedelta(0)  # what this control's clock is ahead of the system's
         self.is_starting = False
         self.snapshot: Json = {
             "rev": 1,
@@ -230,7 +231,7 @@ class Control:
     def _answer(self, request: Json) -> tuple[int, Json]:
         match request["op"]:
             case "snapshot":
-                return 200, self.snapshot | {"at": now()}
+                return 200, self.snapshot | {"at": format_time(datetime.now(UTC) + self.time_off)}
             case "feed" if self.is_starting:
                 return 503, {"error": "starting"}
             case "feed":

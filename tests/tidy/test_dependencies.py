@@ -19,6 +19,7 @@ WALL_CLOCKS = {
     "vehicle_agent/control/clock.py": "the vehicle's clock, with its source and uncertainty",
     "vehicle_agent/dispatch/clock.py": "when the desk received and answered; a desk's computer keeps its own time",
     "vehicle_agent/doctor_files.py": "whether a certificate is valid today",
+    "vehicle_agent/uplink/tls.py": "the time by which OpenSSL would judge a certificate",
 }
 WALL_CLOCK_NAMES = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"),

@@ -16,6 +16,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from vehicle_agent.messages.limits import PAYLOAD_BYTES_MAX
 from vehicle_agent.mqtt_client import BoundedClient, topic_of
+from vehicle_agent.uplink.tls import Judge
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,10 @@ class Will:
 
 
 class Link:
-    """One connection; every event goes to `post`, from the link's thread. Nothing here raises after `start`."""
+    """One connection; every event goes to `post`, from the link's thread. Nothing here raises after `start`.
+
+    `trusted_utc` is what the certificate's dates are judged by: see `tls`.
+    """
 
     def __init__(
         self,
@@ -107,11 +112,13 @@ class Link:
         post: Callable[[Link, Event], None],
         *,
         is_v5: bool = True,
+        trusted_utc: datetime | None = None,
     ) -> None:
         self._address = address
         self._subscription = subscription
         self._post = post
         self._is_v5 = is_v5
+        self._judge = Judge(trusted_utc)
         self._is_up = False
         self._is_dropped = False
         self._is_closing = False
@@ -184,7 +191,8 @@ class Link:
     def _run(self) -> None:
         try:
             if self._address.is_tls:
-                self._client.tls_set_context(_context(self._address))
+                address = self._address
+                self._client.tls_set_context(self._judge.context(address.ca, address.certificate, address.key))
             properties = None
             if self._is_v5:
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -196,6 +204,8 @@ class Link:
                 clean_start=True if self._is_v5 else 3,  # 3 is paho's word for "not in this protocol"
                 properties=properties,
             )
+            if isinstance(channel := self._client.socket(), ssl.SSLSocket):
+                self._judge.check_dates(channel)
             self._serve()
         except Exception as error:  # noqa: BLE001  (whatever a broker can provoke in the library ends this connection only)
             self._reason = f"{type(error).__name__}: {error}"
@@ -286,13 +296,3 @@ class Link:
         elif self._is_up and reason.value != 0:
             self._reason = f"disconnected: {reason}"
         self._is_up = False
-
-
-def _context(address: Address) -> ssl.SSLContext:
-    """TLS 1.2 or newer with the broker's certificate checked; read anew for each connection, so a renewed one is
-    used."""
-    context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if address.certificate is not None:
-        context.load_cert_chain(address.certificate, address.key)
-    return context

@@ -136,7 +136,6 @@ class Uplink:
             raise ValueError(f"control is vehicle {feed['vehicle']}, the uplink {self._vehicle}")
         self._feed = feed
         self._presence.fed(feed)
-        self._fed.set()
         self._reported_cursor = feed["cursor"]
         self._reported_s = float("-inf")
         self._events.restart(feed["cursor"], feed["head"]["seq"])
@@ -152,8 +151,9 @@ class Uplink:
         self._reports.put("snapshot", "snapshot", {}, answered)
 
     def _on_snapshot(self, snapshot: Mapping[str, Any], now_s: float) -> None:
-        self._wall.learn(snapshot["at"], now_s)
+        self._wall.learn(snapshot["at"], now_s, snapshot["clock"]["source"])
         self._snapshot = snapshot
+        self._fed.set()
         for one in (*snapshot["alarms"], *snapshot["notices"]):
             self._known.remember(one["id"], one)
 
@@ -191,8 +191,10 @@ class Uplink:
     # The broker's side.
 
     def _make_link(self, post: Callable[[Link, LinkEvent], None], is_v5: bool) -> Link:
-        will = Will(self._topic("session"), self._presence.will(self._wall.text(time.monotonic())))
-        return Link(self._options.address, will, topics.receipt_filter(self._vehicle), post, is_v5=is_v5)
+        now_s = time.monotonic()
+        will = Will(self._topic("session"), self._presence.will(self._wall.text(now_s)))
+        mine, trusted_utc = topics.receipt_filter(self._vehicle), self._wall.trusted(now_s)
+        return Link(self._options.address, will, mine, post, is_v5=is_v5, trusted_utc=trusted_utc)
 
     def _on_link(self, event: LinkEvent) -> None:
         now_s = time.monotonic()

@@ -9,6 +9,8 @@ from typing import Any
 
 from vehicle_agent.messages.events import format_time, parse_time
 
+TRUSTED = frozenset({"gnss", "ntp"})
+
 
 class WallTime:
     """Learns from snapshots and fixes; arguments named `now_s` are CLOCK_MONOTONIC seconds, as in the journal's
@@ -16,10 +18,16 @@ class WallTime:
 
     def __init__(self) -> None:
         self._base: tuple[datetime, float] | None = None
+        self._source: str | None = None
 
-    def learn(self, at: str, now_s: float) -> None:
-        """Control says that it is `at` now."""
+    def learn(self, at: str, now_s: float, source: str | None = None) -> None:
+        """Control says that it is `at` now, and with a snapshot where that time comes from."""
         self._base = (parse_time(at), now_s)
+        self._source = source or self._source
+
+    def trusted(self, now_s: float) -> datetime | None:
+        """The wall time, if a receiver or NTP vouches for it."""
+        return self.now(now_s) if self._source in TRUSTED else None
 
     def now(self, now_s: float) -> datetime | None:
         """The wall time, None while control has not said any."""

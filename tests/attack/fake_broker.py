@@ -122,6 +122,22 @@ def honest(port: int) -> Script:
     return script
 
 
+def only_older(port: int, refusal: bytes) -> Script:
+    """A broker that knows MQTT 3.1.1 alone: it refuses MQTT 5 with these bytes, and is a real one otherwise."""
+
+    def script(peer: Peer) -> None:
+        head = peer.channel.recv(64, socket.MSG_PEEK)
+        level = head[head.index(b"MQTT") + 4]
+        if level > 4:
+            peer.until(CONNECT)
+            peer.send(refusal)
+            peer.pause(0.05)
+        else:
+            honest(port)(peer)
+
+    return script
+
+
 def _pump(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):

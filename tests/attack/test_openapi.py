@@ -27,7 +27,7 @@ Cab = tuple[str, str]  # where the display is, and the cookie of a commander
 
 QUICK = ("--phases", "fuzzing", "--max-examples", "6")
 # Each run must fit its campaign; a document has some thirty operations.
-LONG = ("--max-examples", "150")
+LONG = ("--max-examples", "60")
 OPEN_TRIP = "/api/v1/commands/open_trip"
 DISPLAY_MIB_MAX = 90.0
 DESK_MIB_MAX = 130.0

@@ -28,11 +28,16 @@ def prepare(directory: Path) -> World:
     """A state directory whose journal tells of a trip that is secured; the world that it was."""
     world = Prepared()
     world.to_secured()
-    store, rows, head = Store(directory / FILE_NAME), [], Head()
+    store(directory, world)
+    return world
+
+
+def store(directory: Path, world: World) -> None:
+    """Write the journal of what happened in this world."""
+    file, rows, head = Store(directory / FILE_NAME), [], Head()
     for envelope in world.envelopes:
         row = seal(envelope, head)
         head = Head(row["seq"], row["hash"])
         rows.append(row)
-    store.write(rows, [])
-    store.close()
-    return world
+    file.write(rows, [])
+    file.close()

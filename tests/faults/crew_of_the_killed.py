@@ -41,6 +41,8 @@ TRIP: Json = {
     "cells": [{"cell": 1, "planned": 1, "supervision": False}, {"cell": 2, "planned": 1, "supervision": True}],
 }
 UNLOCKED_S = 0.6  # a lock's proof needs 300 ms
+TAKE_BACK_S = 3.5  # COUNT held for so long takes one back
+LOOK_AGAIN_S = 2.0
 SHOW_AGAIN_S = 5.0  # a contact that moves more often chatters
 
 
@@ -102,6 +104,9 @@ class Crew:
         counts = seen["counts"]
         if counts["body"] < counts["commander"]:
             self._press("body_count")
+            until(lambda: (self._commander.look() or seen)["counts"] != counts, LOOK_AGAIN_S)
+        elif counts["body"] > counts["commander"]:
+            self._press("body_count", hold_s=TAKE_BACK_S)  # the look came before the press did
         elif counts["commander"] < 1:
             if seen["boarding"]["open"]:
                 self._give("board_person", cell=1)
@@ -156,8 +161,8 @@ class Crew:
         self.accepted.append((int(answer.body["seq"]), name))
         return True
 
-    def _press(self, button: str) -> None:
-        call("POST", self._bench, f"/api/v1/press/{button}", {"hold_s": 0.2})
+    def _press(self, button: str, hold_s: float = 0.2) -> None:
+        call("POST", self._bench, f"/api/v1/press/{button}", {"hold_s": hold_s})
 
     def _bench_put(self, path: str, body: Json) -> None:
         call("PUT", self._bench, f"/api/v1/{path}", body)

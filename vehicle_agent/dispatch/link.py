@@ -1,4 +1,7 @@
-"""The desk's MQTT session: MQTT 5, kept by the broker for a week while the desk is away.
+"""The desk's MQTT session: kept by the broker while the desk is away, for a week with MQTT 5.
+
+A broker that does not know MQTT 5 is spoken to in 3.1.1: it tells of no retained flag on live messages and of no absent
+vehicle, which the vehicle's own questions make up for.
 
 Callbacks run in the library's thread, where an escaping exception would end all reception in silence: each is wrapped,
 and does nothing but hand over. Should the loop end all the same, it is started anew with a fresh client.
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 SESSION_EXPIRY_S = 7 * 24 * 3600
 PACKET_BYTES_MAX = 256 * 1024  # oversize messages below this are counted and shown; larger ones never leave the broker
 REPORT_PARTS = ("state", "session", "position", "events")
+UNSUPPORTED_PROTOCOL = 0x84
 QUEUE_MAX = 32  # the register is the queue, not the library
 
 
@@ -50,6 +54,7 @@ class Link:
         self._on_change = on_change
         self._on_puback = on_puback
         self._client: mqtt.Client | None = None
+        self._is_v5 = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.problem: str | None = "not connected yet"
@@ -87,8 +92,8 @@ class Link:
                     self._broker.host,
                     self._broker.port,
                     keepalive=self._broker.keepalive_s,
-                    clean_start=False,
-                    properties=_connect_properties(),
+                    clean_start=False if self._is_v5 else 3,  # 3 is paho's word for "not in this protocol"
+                    properties=_connect_properties() if self._is_v5 else None,
                 )
                 self._client.loop_forever(retry_first_connection=True)
             except Exception as error:
@@ -99,7 +104,11 @@ class Link:
     def _build(self) -> mqtt.Client:
         name = self._broker.client_id or f"desk-{self._units[0]}"
         client = BoundedClient(
-            CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5, packet_bytes_max=PACKET_BYTES_MAX
+            CallbackAPIVersion.VERSION2,
+            client_id=name,
+            protocol=mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311,
+            clean_session=None if self._is_v5 else False,
+            packet_bytes_max=PACKET_BYTES_MAX,
         )
         if self._broker.tls:
             certificate, key = (str(path) if path else None for path in (self._broker.certificate, self._broker.key))
@@ -118,14 +127,22 @@ class Link:
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
             self._set(f"the broker refuses this desk: {reason}")
+            if reason.value == UNSUPPORTED_PROTOCOL:
+                self._is_v5 = not self._is_v5
+                client.disconnect()  # ends the library's loop; the next one speaks the other protocol
+            return
+        if not self._is_v5:
+            client.subscribe([(topic, 1) for topic in self._filters()])
             return
         # A notice with the retain flag must be recognised even when it comes live; of a report the flag must say that
         # it is an old one.
         notice_options = SubscribeOptions(qos=1, retainAsPublished=True)
         report_options = SubscribeOptions(qos=1, retainAsPublished=False)
-        filters = [(notice_filter(unit), notice_options) for unit in self._units]
-        filters += [(vehicle_filter(part), report_options) for part in REPORT_PARTS]
-        client.subscribe(filters)
+        options = [notice_options] * len(self._units) + [report_options] * len(REPORT_PARTS)
+        client.subscribe(list(zip(self._filters(), options, strict=True)))
+
+    def _filters(self) -> list[str]:
+        return [notice_filter(unit) for unit in self._units] + [vehicle_filter(part) for part in REPORT_PARTS]
 
     def _subscribed(self, _client: Any, _data: Any, _number: int, reasons: Any, _properties: Any) -> None:
         refused = [reason for reason in reasons if reason.is_failure]

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vehicle_agent.messages import jws, notices
+from vehicle_agent.messages.events import parse_time
 from vehicle_agent.messages.limits import MessageError
+from vehicle_agent.messages.topics import is_identifier
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,10 @@ class Outbox:
         """Control's list of what is owed, made anew at each connection to control; what is in flight stays so."""
         before, self._owed = self._owed, {}
         for entry in entries:
-            self.add(entry["row"], now_s, stage=str(entry["stage"]), late_by_s=entry["late_by_s"])
+            try:
+                self.add(entry["row"], now_s, stage=str(entry["stage"]), late_by_s=entry["late_by_s"])
+            except (KeyError, TypeError, ValueError):  # one that nobody can read must not keep the others here
+                log.error("a notice in the journal cannot be read and is not sent: the cab will say who is to be told")
         for owed in before.values():
             # The list ends with the newest that wait for an officer; the digest of an older one is still needed.
             if owed.is_received:
@@ -80,8 +85,16 @@ class Outbox:
         late_by_s: float | None = None,
         is_held: bool = False,
     ) -> None:
-        """A row of type `notice_recorded`; one already known changes nothing. A held one waits for `release`."""
+        """A row of type `notice_recorded`; one already known changes nothing. A held one waits for `release`.
+
+        Raises KeyError, TypeError or ValueError for what is no such row.
+        """
         data = row["data"]
+        parse_time(row["at"])
+        if not isinstance(row["mono_s"], int | float) or not isinstance(data["recipient_sequence"], int):
+            raise MessageError("schema", "a notice's row without its time or its number")
+        if not is_identifier(data["recipient"]):
+            raise MessageError("schema", "a notice's row without its recipient")
         if row["id"] in self._owed or stage == "acknowledged":
             return
         owed = Owed(

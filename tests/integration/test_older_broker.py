@@ -1,0 +1,52 @@
+"""Against a broker that knows MQTT 3.1.1 alone, uplink and desk do their work all the same (H17)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.attack.fake_broker import CONNACK, FakeBroker, connack, only_older, packet
+from tests.brokers import mosquitto
+from tests.integration.desk_rig import DeskProcess, Keys
+from tests.integration.uplink_control import VEHICLE, until
+from tests.integration.uplink_rig import uplink_rig
+
+pytestmark = pytest.mark.slow
+UNIT = "astana-mp"
+REFUSALS = {"in its own words": packet(CONNACK, b"\x00\x01"), "in the words of MQTT 5": connack(0x84)}
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+def test_H17_a_notice_and_the_officers_word_go_through_a_broker_of_the_older_protocol(
+    words: str, tmp_path: Path
+) -> None:
+    keys = Keys(tmp_path)
+    with (
+        mosquitto(tmp_path) as real,
+        FakeBroker(1) as front,
+        uplink_rig(tmp_path, front.port) as rig,
+    ):
+        front.script = only_older(real.port, REFUSALS[words])
+        units, desk = tmp_path / "units.toml", DeskProcess(keys, front.port)
+        units.write_text(units.read_text().replace(rig.units[UNIT].public_key, keys.signers[UNIT].public_key))
+        text = desk.file.read_text().replace(keys.signers[VEHICLE].public_key, rig.vehicle.public_key)
+        desk.file.write_text(text)
+        try:
+            desk.start()
+            rig.start()
+            row = rig.control.record_notice(UNIT)
+            until(lambda: rig.control.stages[row["id"]] == "received", 20.0)
+            assert desk.acknowledge(row["id"]).status_code == 200
+            until(lambda: rig.control.stages[row["id"]] == "acknowledged", 20.0)
+            desk.kill()  # the broker keeps the session: what comes meanwhile is there afterwards
+            away = rig.control.record_notice(UNIT)
+            until(lambda: rig.control.stages[away["id"]] == "at_broker", 20.0)
+            desk.start()
+            until(lambda: rig.control.stages[away["id"]] == "received", 20.0)
+            assert "Traceback" not in rig.log + desk.log.read_text()
+            assert rig.stop() == 0
+            desk.stop()
+        finally:
+            desk.kill()
+            desk.http.close()

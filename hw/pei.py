@@ -19,7 +19,8 @@ REGISTERED = frozenset({1, 5})  # home, visited network
 MODES = {0: "tmo", 1: "dmo", 5: "gateway", 6: "repeater"}
 SIGNAL_UNKNOWN = 99
 
-_VALUE = re.compile(r"\+(CREG|CSQ|CTOM|CTGS): ?([0-9]{1,3})(?:,([0-9]{0,24}))?")
+# The number ends at a comma or with its line: "0052" is no 5.
+_VALUE = re.compile(r"\+(CREG|CSQ|CTOM|CTGS): ?([0-9]{1,3})(?=,|$)(?:,([0-9]{0,24}))?")
 _DATA = re.compile(r"[0-9A-Fa-f]+")
 
 

@@ -153,6 +153,7 @@ class FakeBroker:
     def __init__(self, seed: int) -> None:
         self.script: Script = Peer.hold
         self.accepted = 0
+        self.levels: list[int] = []  # of the protocol, as each connection greeted
         self.served = 0
         self.wrong: list[BaseException] = []
         self._rng = random.Random(seed)
@@ -187,8 +188,16 @@ class FakeBroker:
             self.accepted += 1
             with self._lock:
                 self._open.add(channel)
+            self._note_level(channel)
             rng = random.Random(self._rng.getrandbits(64))
             threading.Thread(target=self._serve, args=(channel, self.script, rng), daemon=True).start()
+
+    def _note_level(self, channel: socket.socket) -> None:
+        """Which protocol a client greets with, if it greets soon."""
+        channel.settimeout(0.5)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            head = channel.recv(64, socket.MSG_PEEK)
+            self.levels.append(head[head.index(b"MQTT") + 4])
 
     def _serve(self, channel: socket.socket, script: Script, rng: random.Random) -> None:
         channel.settimeout(RECV_TIMEOUT_S)

@@ -25,7 +25,6 @@ from vehicle_agent.dispatch.inbox import Inbox
 from vehicle_agent.dispatch.link import Link as DeskLink
 from vehicle_agent.dispatch.model import Reason
 from vehicle_agent.messages.limits import PAYLOAD_BYTES_MAX
-from vehicle_agent.mqtt_client import BoundedClient
 from vehicle_agent.uplink.link import Acked, Address, Arrived, Connected, Event, Link, Lost, Will
 
 pytestmark = pytest.mark.slow
@@ -107,8 +106,8 @@ def test_H30_noise_ends_the_link_in_words(count: int, tell: Tell) -> None:
 
 def _desk_link(port: int, monkeypatch: pytest.MonkeyPatch) -> tuple[DeskLink, Inbox]:
     """The desk's own link, which dials again at once instead of after a second."""
-    delays = BoundedClient.reconnect_delay_set
-    monkeypatch.setattr(BoundedClient, "reconnect_delay_set", lambda client, *_: delays(client, 0.005, 0.005))  # type: ignore[arg-type]
+    for name in ("PAUSE_FIRST_S", "PAUSE_MAX_S"):
+        monkeypatch.setattr(f"vehicle_agent.dispatch.link.{name}", 0.005)
     inbox = Inbox(frozenset({"astana-mp"}), frozenset({"kz-mp-017"}))
     table = BrokerTable(host="127.0.0.1", port=port, tls=False, keepalive_s=5)
     return DeskLink(table, ("astana-mp",), inbox, lambda: None, lambda *_: None), inbox

@@ -41,7 +41,19 @@ class TestPei:
         assert self.read(b"+CTGS: 1,09011638300000001\r\n").answers.talkgroup == "09011638300000001"
 
     @pytest.mark.parametrize(
-        "line", [b"+CREG: 9", b"+CREG: x", b"+CSQ: 50,99", b"+CTOM: 3", b"+CSQ:", b"\xff\xfe", b"OKAY", b"ok"]
+        "line",
+        [
+            b"+CREG: 9",
+            b"+CREG:0052,1090",
+            b"+CREG: 1x",
+            b"+CREG: x",
+            b"+CSQ: 50,99",
+            b"+CTOM: 3",
+            b"+CSQ:",
+            b"\xff\xfe",
+            b"OKAY",
+            b"ok",
+        ],
     )
     def test_nonsense_says_nothing(self, line: bytes) -> None:
         reader = self.read(line + b"\r\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.fake_broker import CONNACK, FakeBroker, connack, only_older, packet
+from tests.attack.fake_broker import CONNACK, FakeBroker, connack, honest, only_older, packet
 from tests.brokers import mosquitto
 from tests.integration.desk_rig import DeskProcess, Keys
 from tests.integration.uplink_control import VEHICLE, until
@@ -14,7 +14,11 @@ from tests.integration.uplink_rig import uplink_rig
 
 pytestmark = pytest.mark.slow
 UNIT = "astana-mp"
-REFUSALS = {"in its own words": packet(CONNACK, b"\x00\x01"), "in the words of MQTT 5": connack(0x84)}
+REFUSALS = {
+    "in its own words": packet(CONNACK, b"\x00\x01"),
+    "in the words of MQTT 5": connack(0x84),
+    "by hanging up": b"",
+}
 
 
 @pytest.mark.parametrize("words", REFUSALS)
@@ -44,6 +48,11 @@ def test_H17_a_notice_and_the_officers_word_go_through_a_broker_of_the_older_pro
             until(lambda: rig.control.stages[away["id"]] == "at_broker", 20.0)
             desk.start()
             until(lambda: rig.control.stages[away["id"]] == "received", 20.0)
+            front.script = honest(real.port)  # a new broker in its place: the newer protocol again
+            front.hang_up()
+            last = rig.control.record_notice(UNIT)
+            until(lambda: rig.control.stages[last["id"]] == "received", 40.0)
+            assert front.levels[-2:] == [5, 5], front.levels
             assert "Traceback" not in rig.log + desk.log.read_text()
             assert rig.stop() == 0
             desk.stop()

@@ -1,7 +1,8 @@
 """The desk's MQTT session: kept by the broker while the desk is away, for a week with MQTT 5.
 
-A broker that does not know MQTT 5 is spoken to in 3.1.1: it tells of no retained flag on live messages and of no absent
-vehicle, which the vehicle's own questions make up for.
+A broker that refuses MQTT 5, or hangs up on its greeting, is greeted in 3.1.1, and with each new connection in 5 first.
+The older protocol tells of no retained flag on live messages and of no absent vehicle; the vehicle's own questions make
+up for that.
 
 Callbacks run in the library's thread, where an escaping exception would end all reception in silence: each is wrapped,
 and does nothing but hand over. Should the loop end all the same, it is started anew with a fresh client.
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 SESSION_EXPIRY_S = 7 * 24 * 3600
 PACKET_BYTES_MAX = 256 * 1024  # oversize messages below this are counted and shown; larger ones never leave the broker
 REPORT_PARTS = ("state", "session", "position", "events")
-UNSUPPORTED_PROTOCOL = 0x84
+PAUSE_FIRST_S, PAUSE_MAX_S = 1.0, 30.0  # between two connections, doubling
 QUEUE_MAX = 32  # the register is the queue, not the library
 
 
@@ -55,6 +56,9 @@ class Link:
         self._on_puback = on_puback
         self._client: mqtt.Client | None = None
         self._is_v5 = True
+        # Of the connection of the moment, written in the library's thread, which is `_run`'s.
+        self._is_greeted = self._has_hung_up = False
+        self._refusal: str | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.problem: str | None = "not connected yet"
@@ -85,7 +89,10 @@ class Link:
         return info.mid if info.rc == mqtt.MQTT_ERR_SUCCESS else None
 
     def _run(self) -> None:
+        """One client for each connection: what the library still held of the last one is sent by nobody."""
+        pause_s = PAUSE_FIRST_S
         while not self._stopping.is_set():
+            self._is_greeted, self._has_hung_up, self._refusal = False, False, None
             try:
                 self._client = self._build()
                 self._client.connect_async(
@@ -95,11 +102,17 @@ class Link:
                     clean_start=False if self._is_v5 else 3,  # 3 is paho's word for "not in this protocol"
                     properties=_connect_properties() if self._is_v5 else None,
                 )
-                self._client.loop_forever(retry_first_connection=True)
+                self._client.loop_forever()
+            except OSError as error:
+                self._set(f"no answer from {self._broker.host}:{self._broker.port}: {error.strerror or error}")
             except Exception as error:
                 log.exception("the broker's loop ended; it starts again")
                 self._set(f"{type(error).__name__}: {error}")
-            self._stopping.wait(1.0)
+            # A broker that took the older protocol is greeted in the newer one again: it may be another by now.
+            self._is_v5 = self._is_greeted or self._is_v5 != self._has_hung_up
+            pause_s = PAUSE_FIRST_S if self._is_greeted else min(2 * pause_s, PAUSE_MAX_S)
+            # A random share, so that the desks of a country do not come back in the same second.
+            self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  no secret
 
     def _build(self) -> mqtt.Client:
         name = self._broker.client_id or f"desk-{self._units[0]}"
@@ -108,16 +121,14 @@ class Link:
             client_id=name,
             protocol=mqtt.MQTTv5 if self._is_v5 else mqtt.MQTTv311,
             clean_session=None if self._is_v5 else False,
+            reconnect_on_failure=False,
             packet_bytes_max=PACKET_BYTES_MAX,
         )
         if self._broker.tls:
             certificate, key = (str(path) if path else None for path in (self._broker.certificate, self._broker.key))
             client.tls_set(str(self._broker.ca) if self._broker.ca else None, certificate, key)
         client.max_queued_messages_set(QUEUE_MAX)
-        # A random share, so that the desks of a country do not come back in the same second.
-        client.reconnect_delay_set(1, 15 + random.randrange(15))  # noqa: S311  no secret
         client.on_connect = _guarded(self._connected)
-        client.on_connect_fail = _guarded(self._connect_failed)
         client.on_disconnect = _guarded(self._disconnected)
         client.on_subscribe = _guarded(self._subscribed)
         client.on_message = _guarded(self._message)
@@ -126,11 +137,10 @@ class Link:
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._set(f"the broker refuses this desk: {reason}")
-            if reason.value == UNSUPPORTED_PROTOCOL:
-                self._is_v5 = not self._is_v5
-                client.disconnect()  # ends the library's loop; the next one speaks the other protocol
+            self._refusal = f"the broker refuses this desk: {reason}"
+            self._set(self._refusal)
             return
+        self._is_greeted = True
         if not self._is_v5:
             client.subscribe([(topic, 1) for topic in self._filters()])
             return
@@ -148,11 +158,9 @@ class Link:
         refused = [reason for reason in reasons if reason.is_failure]
         self._set(f"the broker refuses a subscription: {refused[0]}" if refused else None)
 
-    def _connect_failed(self, _client: Any, _data: Any) -> None:
-        self._set(f"no answer from {self._broker.host}:{self._broker.port}")
-
     def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._set(f"connection lost: {reason}")
+        self._has_hung_up = not self._is_greeted
+        self._set(self._refusal or f"connection lost: {reason}")
 
     def _message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         self._inbox.put_message(topic_of(message), bytes(message.payload), message.retain)

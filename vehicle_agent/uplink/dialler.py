@@ -101,14 +101,12 @@ class Dialler:
             case Connected():
                 self._connected_s = self._monotonic()
                 log.info("connected to the broker")
-            case Lost(reason, wants_older_protocol):
-                if self._connected_s is not None or wants_older_protocol:
-                    log.warning("broker: %s", reason)
-                else:
-                    log.info("broker: %s", reason)
+            case Lost(reason, wants_other_protocol):
+                was_connected = self._connected_s is not None
+                log.log(logging.WARNING if was_connected else logging.INFO, "broker: %s", reason)
                 self._connected_s = None
-                if wants_older_protocol:
-                    self._is_v5 = not self._is_v5
+                # A broker that took the older protocol is greeted in the newer one again: it may be another by now.
+                self._is_v5 = was_connected or self._is_v5 != wants_other_protocol
                 self._ended.set()
             case Acked():
                 pass

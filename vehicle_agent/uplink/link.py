@@ -52,7 +52,7 @@ class Lost:
     """The connection is over, or never came about. Sent exactly once."""
 
     reason: str
-    wants_older_protocol: bool = False
+    wants_other_protocol: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Link:
         self._is_up = False
         self._is_dropped = False
         self._is_closing = False
-        self._wants_older = False
+        self._wants_other = False
         self._reason = NO_CONNECTION
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._room = threading.BoundedSemaphore(ARRIVALS_MAX)
@@ -212,7 +212,7 @@ class Link:
         finally:
             self._is_up = False
             self._close_socket()
-            self._post(self, Lost(self._reason, self._wants_older))
+            self._post(self, Lost(self._reason, self._wants_other))
 
     def _serve(self) -> None:
         """paho's loop in public calls: its own one cannot be woken by a publish from elsewhere unless the thread is its
@@ -262,7 +262,7 @@ class Link:
     ) -> None:
         if reason.is_failure:
             self._reason = f"refused: {reason}"
-            self._wants_older = reason.value == UNSUPPORTED_PROTOCOL
+            self._wants_other = reason.value == UNSUPPORTED_PROTOCOL
             return
         if self._is_v5:
             # The flag as published, also on live messages: a retained receipt is refused (hazard H14).
@@ -293,6 +293,7 @@ class Link:
     def _on_disconnect(self, _client: object, _data: object, _flags: object, reason: ReasonCode, _more: object) -> None:
         if self._reason == NO_CONNECTION:  # TLS 1.3 tells us of a refused certificate only after its handshake
             self._reason = f"disconnected before the broker accepted us: {reason}"
+            self._wants_other = True  # an old broker may hang up on a greeting that it does not know
         elif self._is_up and reason.value != 0:
             self._reason = f"disconnected: {reason}"
         self._is_up = False

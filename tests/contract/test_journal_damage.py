@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,22 @@ def test_H19_numbers_go_on_above_those_of_a_journal_that_was_moved_aside(tmp_pat
     store.close()
     assert opening.moved is not None
     assert opening.moved.sequence_floor == NUMBERS_UNREAD, "four rows could be read, and none of them was a notice"
+
+
+def test_H19_a_page_of_nonsense_over_the_logs_header_and_first_frame_is_found(tmp_path: Path) -> None:
+    files, rows = killed(tmp_path)
+    log = f"{FILE_NAME}-wal"
+    broken = random.Random(1).randbytes(PAGE) + files[log][PAGE:]
+    assert judge({**files, log: broken}, rows, tmp_path / "broken") == "found"
+
+
+def test_H19_a_text_that_became_bytes_is_found_and_no_riddle_for_ever(tmp_path: Path) -> None:
+    """One bit of a row's header says so; no hash can be computed of it."""
+    filled(tmp_path, ROWS_CLOSED)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as file:
+        file.execute("PRAGMA writable_schema = on")
+        file.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'events'")
+        file.execute("PRAGMA writable_schema = reset")
+        file.execute("UPDATE events SET boot_id = CAST(boot_id AS BLOB) WHERE seq = 40")
+    files = {FILE_NAME: (tmp_path / FILE_NAME).read_bytes()}
+    assert judge(files, {}, tmp_path / "broken") == "found"

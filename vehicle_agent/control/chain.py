@@ -98,6 +98,8 @@ def walk(rows: Iterable[tuple[Any, ...]], head: Head | None = None) -> Iterator[
             raise ChainError(f"{where} follows row {head.seq}: rows are missing or out of order", head)
         if row["prev"] != head.hash:
             raise ChainError(f"{where} names another row before it than row {head.seq} (prev differs)", head)
+        if any(isinstance(value, bytes) for value in values):  # a bit that tells SQLite of what kind a value is
+            raise ChainError(f"{where} holds bytes where text or a number was written", head)
         if digest(row, row["data"]) != row["hash"]:
             raise ChainError(f"{where} ({row['type']} at {row['at']}) was changed after it was written", head)
         head = Head(row["seq"], row["hash"])

@@ -10,6 +10,7 @@ Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from pathlib import Path
 
 _HEADER_BYTES, _FRAME_BYTES = 32, 24
@@ -62,9 +63,10 @@ def _damage_of_header(log: bytes) -> str | None:
     for page_bytes in (4096,):  # SQLite's own, and ours
         span = _FRAME_BYTES + page_bytes
         frames = [struct.unpack_from(">4I", log, start) for start in range(_HEADER_BYTES, len(log) - span + 1, span)]
-        newest = frames[0][2:] if frames else None
-        commits = sum(1 for frame in frames if frame[2:] == newest and frame[1])
-        if newest != (0, 0) and commits > COMMITS_OF_A_POWER_CUT:
+        # The first frame may be as damaged as the header is: most commits tell whose log it was.
+        counted = Counter(frame[2:] for frame in frames if frame[1] and frame[2:] != (0, 0))
+        commits = max(counted.values(), default=0)
+        if commits > COMMITS_OF_A_POWER_CUT:
             return f"the write-ahead log's header is damaged: {commits} commits cannot be read"
     return None
 

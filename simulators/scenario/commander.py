@@ -6,6 +6,7 @@ As a person would, he reloads and repeats a command when the view has changed un
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from simulators.scenario.errors import NotMetError
@@ -13,6 +14,7 @@ from simulators.stack import variants
 from simulators.stack.calls import Answer, call
 
 Arguments = dict[str, Any]
+STARTING_S = 3.0  # a person tries again for so long
 REPEATS_MAX = 5  # while tests run, rows change several times a second
 
 
@@ -119,6 +121,10 @@ class Commander:
 
     def _open_session(self, pin: str) -> tuple[Answer, str | None]:
         answer = call("POST", self._display, "/api/v1/session", {"pin": pin})
+        deadline_s = time.monotonic() + STARTING_S
+        while answer.status == 503 and time.monotonic() < deadline_s:  # control, or its journal, is not there yet
+            time.sleep(0.1)
+            answer = call("POST", self._display, "/api/v1/session", {"pin": pin})
         cookie = answer.headers.get("set-cookie", "").split(";")[0]
         return answer, cookie if answer.status == 200 and cookie else None
 

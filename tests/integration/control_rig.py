@@ -199,7 +199,13 @@ class ControlRig:
         self.bench("POST", f"press/{button}", {"hold_s": hold_s})
 
     def session(self, wire: Wire) -> str:
-        status, body = wire.ask("session", pin=PIN)
+        """A commander's session, once the journal is open."""
+
+        def ask() -> tuple[int, Json] | None:
+            status, body = wire.ask("session", pin=PIN)
+            return None if status == 503 else (status, body)
+
+        status, body = until(ask, "the journal is open")
         assert status == 200, body
         return str(body["session"])
 

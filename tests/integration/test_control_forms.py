@@ -69,7 +69,7 @@ def test_good_bodies_are_taken_as_they_are(name: str, arguments: dict[str, Any])
     [
         ("depart", {"rev": None}),
         ("depart", {"rev": True}),
-        ("depart", {"rev": 1.0}),
+        ("depart", {"rev": 1.5}),
         ("depart", {"rev": "5"}),
         ("depart", {"cell": 1}),
         ("confirm", {}),

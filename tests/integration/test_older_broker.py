@@ -8,8 +8,8 @@ import pytest
 
 from tests.attack.fake_broker import CONNACK, FakeBroker, connack, honest, only_older, packet
 from tests.brokers import mosquitto
-from tests.integration.desk_rig import DeskProcess, Keys
-from tests.integration.uplink_control import VEHICLE, until
+from tests.integration.pair import paired_desk
+from tests.integration.uplink_control import until
 from tests.integration.uplink_rig import uplink_rig
 
 pytestmark = pytest.mark.slow
@@ -25,17 +25,13 @@ REFUSALS = {
 def test_H17_a_notice_and_the_officers_word_go_through_a_broker_of_the_older_protocol(
     words: str, tmp_path: Path
 ) -> None:
-    keys = Keys(tmp_path)
     with (
         mosquitto(tmp_path) as real,
         FakeBroker(1) as front,
         uplink_rig(tmp_path, front.port) as rig,
     ):
         front.script = only_older(real.port, REFUSALS[words])
-        units, desk = tmp_path / "units.toml", DeskProcess(keys, front.port)
-        units.write_text(units.read_text().replace(rig.units[UNIT].public_key, keys.signers[UNIT].public_key))
-        text = desk.file.read_text().replace(keys.signers[VEHICLE].public_key, rig.vehicle.public_key)
-        desk.file.write_text(text)
+        desk = paired_desk(tmp_path, rig, UNIT, front.port)
         try:
             desk.start()
             rig.start()

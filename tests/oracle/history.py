@@ -52,11 +52,12 @@ class History:
 
     # looking back
 
-    def last(self, *whats: str, when: Callable[[Fact], bool] = lambda fact: True) -> int:
-        """Place of the newest such fact, -1 if there never was one."""
-        found = -1
+    def last(self, *whats: str, when: Callable[[Fact], bool] = lambda fact: True, before: int | None = None) -> int:
+        """Place of the newest such fact (before that place), -1 if there never was one."""
+        found, end = -1, len(self.facts) if before is None else before
         for what in whats:
-            newest = next((i for i in reversed(self.places.get(what, ())) if i <= found or when(self.facts[i])), -1)
+            places = (i for i in reversed(self.places.get(what, ())) if i < end)
+            newest = next((i for i in places if i <= found or when(self.facts[i])), -1)
             found = max(found, newest)
         return found
 

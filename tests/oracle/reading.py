@@ -171,24 +171,28 @@ class Reading:
         lost = self.loss(item)
         again = [i for i in tests if i > lost]
         if not again:
-            return NOT_PASSED - {"pending"} if lost > opened and not self._cut_short(item, lost) else NOT_PASSED
+            return NOT_PASSED - {"pending"} if lost > opened and not self._cut_short(item) else NOT_PASSED
         begun = facts[again[0]]
         proven = self._proof(item, [facts[i].at_s for i in again])
         if "passed" not in proven or len(proven) > 1:
             return proven
         return self._aged(item, proven, begun)
 
-    def loss(self, item: str, *, but: Fact | None = None) -> int:
+    def loss(self, item: str, *, before: int | None = None) -> int:
         """What last took a pass away: the equipment, movement with nobody aboard, a restart that does not keep it."""
-        restart = self.history.last("restart", when=lambda f: item not in f.data["keeps"] and f is not but)
-        return max(self.history.last("lost", when=_about(item)), self.history.last("rolled", "open_trip"), restart)
+        lost = self.history.last("lost", when=_about(item), before=before)
+        return max(lost, self.history.last("rolled", "open_trip", before=before), self._restart(item, before))
 
-    def _cut_short(self, item: str, lost: int) -> bool:
-        """A restart that found a test under way and no pass: what it leaves of that, the contract does not say."""
-        fact = self.history.facts[lost]
-        return fact.what == "restart" and self.history.last("seen_passed", when=_about(item)) < self.loss(
-            item, but=fact
-        )
+    def _restart(self, item: str, before: int | None = None) -> int:
+        return self.history.last("restart", when=lambda fact: item not in fact.data["keeps"], before=before)
+
+    def _cut_short(self, item: str) -> bool:
+        """A restart that found a test under way and no pass: what it leaves of that, the contract does not say; and
+        what takes passes away finds none there, until the next test."""
+        restart = self._restart(item)
+        if restart < 0 or self.history.last("start_tests") > restart:
+            return False
+        return self.history.last("seen_passed", when=_about(item)) < self.loss(item, before=restart)
 
     def _proof(self, item: str, tests_s: list[float]) -> Words:
         """`tests_s`: each start of the tests since the last loss. The first begins the proof, others may do so anew."""

@@ -27,7 +27,9 @@ def main() -> None:
             row = seal(envelope, head)
             head = Head(row["seq"], row["hash"])
             rows.append(row)
-        store.write(rows, [{"at": "2026-11-22T08:00:00.000Z", "boot_id": "boot-1", "mono_s": 1.0}])
+        store.write(
+            rows, [{"at": "2026-11-22T08:00:00.000Z", "boot_id": "boot-1", "mono_s": 1.0, "trip": world.trip.id}]
+        )
         store.set_cursor("events", 5)
         store.close()
         with closing(sqlite3.connect(Path(directory) / FILE_NAME)) as file:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.journal_kit import durable, envelope, filled, opened, wait
 from vehicle_agent.control import replay
 from vehicle_agent.control.clock import Wall, parse_utc
-from vehicle_agent.control.journal import seal
-from vehicle_agent.control.store import POSITIONS_MAX, POSITIONS_SPARE, Store, StoreError, open_proven
+from vehicle_agent.control.journal import POSITIONS_HELD_S, Journal, seal
+from vehicle_agent.control.ring import POSITIONS_A_READ, POSITIONS_MAX, POSITIONS_SPARE, Told
+from vehicle_agent.control.store import Store, StoreError, open_proven
 from vehicle_agent.core.events import (
     Commissioned,
     Envelope,
@@ -192,6 +195,73 @@ def test_positions_are_a_ring_outside_the_chain(tmp_path: Path) -> None:
     assert store._conn.execute("SELECT count(*) FROM positions").fetchone() == (1,)
     assert store.head().seq == 0
     store.close()
+
+
+def test_positions_are_read_after_the_moment_up_to_which_they_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.db")
+
+    def add(boot: str, *moments: float) -> None:
+        store.write([], [{"boot_id": boot, "mono_s": mono_s} for mono_s in moments])
+
+    def after(told: Told | None) -> list[tuple[str, float]]:
+        store.write([], [], told)
+        return [row[1:3] for row in store.positions_after(None)]
+
+    add("a", 1.0, 2.0, 3.0)
+    add("b", 1.5, 2.5)
+    assert after(None) == [("a", 1.0), ("a", 2.0), ("a", 3.0), ("b", 1.5), ("b", 2.5)]
+    assert after(Told("a", 0.5)) == after(None), "nothing is told yet"
+    assert after(Told("a", 2.9)) == [("a", 3.0), ("b", 1.5), ("b", 2.5)]
+    assert after(Told("c", 9.0)) == after(None), "a boot that the ring knows nothing of"
+    assert after(Told("b", 1.5)) == [("b", 2.5)], "what is of earlier boots was told before"
+    assert after(Told("a", 1.0)) == [("b", 2.5)], "never back"
+    assert after(Told("b", 9.0)) == []
+    assert [row[0] for row in store.positions_after(3)] == [4, 5]
+    assert len(store.positions_after(0)) == 5
+    store.close()
+
+
+def test_positions_that_cannot_be_read_end_and_nothing_else_does(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.db")
+    store.write([], [{"boot_id": "a", "mono_s": float(number)} for number in range(3 * POSITIONS_A_READ)])
+    assert len(store.positions_after(None)) == POSITIONS_A_READ
+    store._conn.execute("UPDATE positions SET at = CAST(x'ff' AS TEXT) WHERE n = 1")
+    assert store.positions_after(None) == []
+    assert len(store.positions_after(1)) == POSITIONS_A_READ
+    store._conn.execute("DROP TABLE positions")
+    with pytest.raises(sqlite3.OperationalError):
+        store.write([], [{"boot_id": "a", "mono_s": 1.0}])
+    store.close()
+
+
+def asked(journal: Journal, question: Callable[[Store], Any]) -> Any:
+    answers: list[Any] = []
+    journal.ask(question, answers.append)
+    wait(lambda: bool(answers))
+    return answers[0]
+
+
+def test_the_mark_of_the_positions_told_costs_no_flush_of_its_own(tmp_path: Path) -> None:
+    now_s = [0.0]
+    journal = Journal(tmp_path, mono=lambda: now_s[0])
+    journal.start()
+    wait(lambda: journal.opening is not None)
+    journal.add_position({"boot_id": "a", "mono_s": 1.0})
+    journal.positions_told(Told("a", 1.0))
+    assert asked(journal, lambda store: (store.cursor("track"), len(store.positions_after(0)))) == (0, 0)
+    now_s[0] += POSITIONS_HELD_S
+    wait(lambda: asked(journal, lambda store: store.cursor("track")) == 1)
+    journal.positions_told(Told("a", 0.5))  # alone, without another position
+    journal.add_position({"boot_id": "a", "mono_s": 2.0})
+    found: list[Any] = []
+    journal.ask(lambda store: store.positions_after(None), found.append, is_of_positions=True)
+    wait(lambda: bool(found))
+    assert [row[2] for row in found[0]] == [2.0], "a question of them has what waits written first"
+    journal.positions_told(Told("a", 2.0))
+    assert asked(journal, lambda store: len(store.positions_after(None))) == 1
+    now_s[0] += POSITIONS_HELD_S
+    wait(lambda: asked(journal, lambda store: store.positions_after(None)) == [])
+    assert journal.stop()
 
 
 def test_a_cursor_never_goes_back(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.contract.journal_kit import envelope
 from vehicle_agent import journal_cli
 from vehicle_agent.control import replay
 from vehicle_agent.control.journal import seal
-from vehicle_agent.control.store import FILE_NAME, open_proven
+from vehicle_agent.control.store import FILE_NAME, SCHEMA, open_proven
 
 STORED = sorted((Path(__file__).parent / "stored").glob("journal_*.sql"))
 
@@ -38,4 +38,16 @@ def test_H19_a_stored_journal_opens_twice_to_the_same_trip(stored: Path, tmp_pat
 
 
 def test_there_is_one_of_each_schema() -> None:
-    assert [path.stem for path in STORED] == ["journal_1"]
+    assert [path.stem for path in STORED] == [f"journal_{number + 1}" for number in range(SCHEMA)]
+
+
+@pytest.mark.parametrize("stored", STORED, ids=lambda path: path.stem)
+def test_H17_an_upgrade_tells_no_old_position_as_new_and_keeps_the_next(stored: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file:
+        file.executescript(stored.read_text(encoding="utf-8"))
+        has_trip = "trip" in [column[1] for column in file.execute("PRAGMA table_info(positions)")]
+    store, _ = open_proven(tmp_path)
+    store.write([], [{"at": "2026-11-22T09:00:00.000Z", "boot_id": "boot-2", "mono_s": 2.0, "trip": "a"}])
+    found = [(row[0], row[1]) for row in store.positions_after(None)]
+    store.close()
+    assert found == ([(1, "boot-1"), (2, "boot-2")] if has_trip else [(2, "boot-2")])

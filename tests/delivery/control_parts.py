@@ -12,6 +12,7 @@ from hw.rig import RigReading
 from tests.core.world import World
 from vehicle_agent.control.ballast import Ballast
 from vehicle_agent.control.journal import Journal
+from vehicle_agent.control.ring import Told
 from vehicle_agent.control.store import Store
 from vehicle_agent.core.inputs import Fix
 
@@ -39,8 +40,14 @@ class StepJournal(Journal):
         super().add_position(position)
         self._work_soon()
 
-    def ask(self, question: Callable[[Store], Any], answer: Callable[[Any], None]) -> None:
-        super().ask(question, answer)
+    def positions_told(self, told: Told) -> None:
+        super().positions_told(told)
+        self._work_soon()
+
+    def ask(
+        self, question: Callable[[Store], Any], answer: Callable[[Any], None], *, is_of_positions: bool = False
+    ) -> None:
+        super().ask(question, answer, is_of_positions=is_of_positions)
         self._work_soon()
 
     def problem(self) -> str | None:

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.delivery.virtual_time import BEHIND_S
+
 OK, NOBODY_LISTENS, REFUSED = 0x00, 0x10, 0x97
 DIAL_TIMEOUT_S = 5.0
 SILENCE_FACTOR = 2.0  # a half-open line is noticed after about twice the keepalive, on both sides
@@ -102,7 +104,8 @@ class Line:
 
     def _carry(self, way: str, do: Callable[[], None]) -> None:
         now_s = self._loop.time()
-        at_s = max(self._free_s[way], now_s + self._broker.random.uniform(0.001, self._broker.weather.way_max_s))
+        free_s = self._free_s[way] + BEHIND_S
+        at_s = max(free_s, now_s + self._broker.random.uniform(0.001, self._broker.weather.way_max_s))
         self._free_s[way] = at_s
 
         def arrive() -> None:
@@ -123,6 +126,7 @@ class Broker:
         self._sessions: dict[str, _Session] = {}
         self._retained: dict[str, bytes] = {}
         self.messages = self.lost_count = self.doubled_count = self.held_count = 0
+        self.on_taken: Callable[[str, bytes], None] = lambda *_: None  # what is accepted
 
     def dial(self, peer: Peer) -> None:
         """`on_up`, or `on_down` after a while."""
@@ -200,6 +204,7 @@ class Broker:
         if self.random.random() < self.weather.refused:
             line.down(lambda: line.peer.on_acked(number, REFUSED))
             return
+        self.on_taken(topic, payload)
         is_heard = any(_is_wanted(topic, session.filters) for session in self._sessions.values())
         if retain:
             self._retained[topic] = payload

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, cast
 
+from tests.delivery.virtual_time import BEHIND_S
 from vehicle_agent.control.feed import Feeds
 from vehicle_agent.control.intake import Intake
 from vehicle_agent.control.server import Client, Server, _line
@@ -99,7 +100,8 @@ class LoopServer(Server):
             self._intake.gone(client)
 
     def _carry(self, way: int, do: Callable[[], None], *, number: int | None = None) -> None:
-        at_s = max(self._free_s.get(way, 0.0), self._loop.time() + self._random.uniform(0.0001, WAY_MAX_S))
+        free_s = self._free_s.get(way, 0.0) + BEHIND_S
+        at_s = max(free_s, self._loop.time() + self._random.uniform(0.0001, WAY_MAX_S))
         self._free_s[way] = at_s
 
         def arrive() -> None:

@@ -2,76 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.core.world import World
-from tests.delivery.network import Weather
-from tests.delivery.uplink_parts import LoopLink
-from tests.delivery.world import UNITS, Delivery, Outcome, play
+from tests.delivery.outage import FIX_EVERY_S, Outage, play_killed
+from tests.delivery.world import UNITS, Outcome, play
 from vehicle_agent.uplink.track import Kept, Track
 
 FIRST_NOTICE_WITHIN_S = 10.0  # hazards.md, H17
 GROWTH_MAX_MIB = 20.0  # hazards.md, H17
-FIX_EVERY_S = 10.0
 HOURS_LONG = 72
-
-
-def resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-class Outage(Delivery):
-    """The vehicle departs without a link and drives for hours; then the link is back."""
-
-    hours = 3
-    said: list[tuple[float, str, bytes]]
-    back_s: float
-    grown_mib: float
-
-    async def run(self) -> Outcome:
-        self.build(Weather())
-        self.said = []
-        judge = self.vehicle.on_publish
-
-        def publish(link: LoopLink, topic: str, payload: bytes) -> None:
-            judge(link, topic, payload)
-            self.said.append((self.loop.time(), topic, payload))
-
-        self.vehicle.on_publish = publish
-        self.broker.stop(forgets=False)
-        self.vehicle.start_control()
-        self.vehicle.start_uplink()
-        world = self.vehicle.world
-        await asyncio.sleep(10.0)
-        world.contacts["handbrake"], world.speed_mps = False, 10.0
-        self.vehicle.fast_until_s = self.loop.time() + 10.0
-        await asyncio.sleep(600.0)
-        self.vehicle.scan_slow_s = FIX_EVERY_S
-        before_mib = resident_mib()
-        await asyncio.sleep(self.hours * 3600.0)
-        self.grown_mib = resident_mib() - before_mib
-        self.vehicle.scan_slow_s = 1.0
-        for room in self.rooms.values():
-            room.start()
-        await asyncio.sleep(2.0)
-        self.broker.start()
-        self.back_s = self.loop.time()
-        self.spawn(self.officers())
-        while not self.claims.is_settled() or self._is_draining():
-            await asyncio.sleep(5.0)
-            assert self.loop.time() - self.back_s < 3600.0, "the backlog does not drain"
-        return self.end(self.loop.time() - self.back_s)
-
-    def _is_draining(self) -> bool:
-        uplink = self.vehicle.uplink_itself
-        return uplink is not None and uplink._fixes.waiting > 3
 
 
 @pytest.mark.parametrize(
@@ -121,3 +65,19 @@ def test_H17_after_an_outage_notices_go_first_and_everything_arrives(
     # In 72 hours the world around it grows as well; the uplink alone is measured in test_uplink_outage.
     assert hours > 3 or world.grown_mib <= GROWTH_MAX_MIB
     tell(f"delivery positions after {hours} h", len(fixes))
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.campaign("loss")) for seed in range(3, 30))]
+)
+def test_H17_an_outage_in_which_everything_is_killed_loses_no_position(
+    seed: int, tmp_path: Path, prepared: tuple[Path, World], tell: Callable[[str, int], None]
+) -> None:
+    outcome, world = play_killed(seed, tmp_path / "world", prepared)
+    assert not outcome.wrong, str(outcome)
+    assert len(world.kept()) > 0.8 * world.hours * 3600 / FIX_EVERY_S
+    lost = world.lost()
+    assert not lost, f"seed {seed}: {len(lost)} are not told, the first of {lost[0]}; {dict(outcome.faults)}"
+    told = world.told()
+    tell("delivery positions told after kills", len(set(told)))
+    tell("delivery positions told twice", len(told) - len(set(told)))

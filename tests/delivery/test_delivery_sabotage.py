@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from tests.core.world import World
+from tests.delivery.outage import play_killed
 from tests.delivery.world import play
 from vehicle_agent.control.counter import Counter
 from vehicle_agent.dispatch import register
 from vehicle_agent.dispatch.desk import Desk
 from vehicle_agent.dispatch.store import Store
+from vehicle_agent.uplink.fixes import Fixes
 from vehicle_agent.uplink.outbox import Outbox
+from vehicle_agent.uplink.recovery import Recovery
 from vehicle_agent.uplink.service import Uplink
 
 SEEDS = (
@@ -144,3 +147,40 @@ def test_H08_H09_H10_a_sabotage_is_seen(
             print(outcome)
             return
     pytest.fail(f"{len(SEEDS)} worlds did not notice")
+
+
+def a_started_uplink_leaves_the_ring_unread(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Recovery, "_ask", lambda self, after: self._fixes.recovered())
+
+
+def the_mark_runs_ahead_of_what_waits(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Fixes, "oldest", property(lambda self: None))
+
+
+def fixes_of_the_boot_before_are_not_told(patch: pytest.MonkeyPatch) -> None:
+    recover = Fixes.recover
+
+    def narrow(self: Fixes, fix: Any) -> None:
+        if fix["boot_id"] == self.boot_id:
+            recover(self, fix)
+
+    patch.setattr(Fixes, "recover", narrow)
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [a_started_uplink_leaves_the_ring_unread, the_mark_runs_ahead_of_what_waits, fixes_of_the_boot_before_are_not_told],
+    ids=lambda sabotage: sabotage.__name__,
+)
+def test_H17_a_sabotage_of_the_older_positions_is_seen(
+    sabotage: Callable[[pytest.MonkeyPatch], None],
+    tmp_path: Path,
+    prepared: tuple[Path, World],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sabotage(monkeypatch)
+    for seed in range(3):
+        _, world = play_killed(seed, tmp_path / str(seed), prepared)
+        if world.lost():
+            return
+    pytest.fail("three worlds did not notice")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 START_S = 1000.0
+BEHIND_S = 1e-6  # what is sent later arrives later: two timers of one moment go off in any order
 
 
 class StandstillError(RuntimeError):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.brokers import free_port, mosquitto
-from tests.integration.uplink_control import TRIP, fix_body, until
+from tests.integration.uplink_control import BOOT, TRIP, fix_body, until
 from tests.integration.uplink_rig import (
     Message,
     World,
@@ -79,10 +79,11 @@ def test_live_fixes_that_a_half_open_link_swallowed_come_as_track() -> None:
         return True
 
     fixes = Fixes("kz-mp-017", PositionRate(moving_s=0, parked_s=0, turn_deg=30, speed_change_mps=5))
+    fixes.recovered()
     one, other = fix_body(mono_s=1.0), fix_body(mono_s=2.0)
     fixes.take(one, TRIP, 1.0, send)
     fixes.take(other, TRIP, 2.0, None)
-    assert (fixes.waiting, fixes.oldest_s) == (2, 1.0)
+    assert (fixes.waiting, fixes.oldest and fixes.oldest.mono_s) == (2, 1.0)
     fixes.connection_lost()
     fixes.connected()
     fixes.send_track(3.0, send)
@@ -100,7 +101,7 @@ def test_live_fixes_that_a_half_open_link_swallowed_come_as_track() -> None:
 def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     track = Track(kept_max=200)
     for number in range(10):
-        track.keep(Kept("a" if number < 4 else None, float(number), ()))
+        track.keep(Kept("a" if number < 4 else None, BOOT, float(number), ()))
     first = go(track, 0.0)
     assert len(first.fixes) == 4
     assert track.batch() == [], "one batch at a time, until the line has shown what it takes"
@@ -108,14 +109,20 @@ def test_a_track_batch_is_of_one_trip_and_a_full_ring_is_thinned() -> None:
     second = go(track, 0.2)
     assert len(second.fixes) == 4, "a refused batch stays"
     track.answered(second, 2.0, is_ok=True)
-    assert (len(track), track.oldest_s) == (6, 4.0)
+    assert (len(track), oldest_s(track)) == (6, 4.0)
     for number in range(10, 1000):
-        track.keep(Kept(None, float(number), ()))
+        track.keep(Kept(None, BOOT, float(number), ()))
     assert len(track) <= 200
-    assert track.oldest_s == 4.0, "the way's beginning is still told"
+    assert oldest_s(track) == 4.0, "the way's beginning is still told"
     assert len(track.batch()) == BATCH_MAX
     times = [one.mono_s for one in track.batch()]
     assert times == sorted(times)
+
+
+def oldest_s(track: Track) -> float:
+    oldest = track.oldest
+    assert oldest is not None
+    return oldest.mono_s
 
 
 def go(track: Track, now_s: float) -> Batch:
@@ -127,7 +134,7 @@ def go(track: Track, now_s: float) -> Batch:
 def test_more_batches_fly_while_answers_are_quick_and_fewer_when_they_are_slow() -> None:
     track = Track()
     for number in range(20_000):
-        track.keep(Kept(None, float(number), ()))
+        track.keep(Kept(None, BOOT, float(number), ()))
     now_s, most, told = 0.0, 0, 0
     flying: list[Batch] = []
     while most < WINDOW_MAX:
@@ -141,7 +148,7 @@ def test_more_batches_fly_while_answers_are_quick_and_fewer_when_they_are_slow()
         flying.clear()
     assert now_s < 1.5, "five answers' time"
     assert len(track) == 20_000 - told
-    assert track.oldest_s == told
+    assert oldest_s(track) == told
     for _ in range(6):
         while track.batch():
             flying.append(go(track, now_s))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vehicle_agent.control.ring import COLUMNS, POSITIONS_A_READ
 from vehicle_agent.messages.events import format_time, uuid7
 
 VEHICLE = "kz-mp-017"
@@ -94,6 +95,9 @@ class Control:
         self.lateness: dict[str, float] = {}
         self.stages: dict[str, str] = {}
         self.cursor = 0
+        self.positions: list[Json] = []  # the ring, as the columns' names and values
+        self.has_ring = True
+        self.told = 0  # the newest position that the broker has
         self.asked: list[Json] = []
         self.is_hung = False
         self.time_off = timedelta(0)  # what this control's clock is ahead of the system's
@@ -188,8 +192,15 @@ class Control:
 
     def push(self, kind: str, body: Json) -> None:
         with self._lock:
+            if kind == "fix":
+                self.keep(body)
             for one in list(self._fed):
                 self._write(one, {"push": kind, "body": body})
+
+    def keep(self, fix: Json, boot_id: str = BOOT) -> None:
+        """A fix in the ring, whether or not anybody is fed."""
+        known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": int(fix["trusted"])}
+        self.positions.append({**fix, **known})
 
     def push_snapshot(self, **changes: object) -> None:
         self.snapshot |= changes
@@ -252,6 +263,16 @@ class Control:
                 return self._stage(request["notice"], request["stage"], request)
             case "cursor":
                 self.cursor = max(self.cursor, request["seq"])
+            case "positions" if not self.has_ring:
+                return 503, {"error": "journal_unavailable"}
+            case "positions":
+                after = self.told if request["after"] is None else request["after"]
+                found = self.positions[after : after + POSITIONS_A_READ]
+                return 200, {"positions": [[fix[name] for name in COLUMNS] for fix in found]}
+            case "uplink_state" if request["told"]:
+                told = request["told"]
+                same = [fix for fix in self.positions[self.told :] if fix["boot_id"] == told["boot_id"]]
+                self.told = max((fix["n"] for fix in same if fix["mono_s"] <= told["mono_s"]), default=self.told)
         return 200, {}
 
     def _stage(self, notice: str, stage: str, request: Mapping[str, Any]) -> tuple[int, Json]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vehicle_agent.control.intake import Request
 from vehicle_agent.control.pending import ANSWER_WITHIN_S, Pending, Waiting
+from vehicle_agent.control.ring import Told
 from vehicle_agent.core.commands import Answer
 from vehicle_agent.core.events import Commissioned, PinLocked, PinWrong, SessionOpened
 from vehicle_agent.core.inputs import AtBroker, Command, Input, NoticeSending, Receipt
@@ -177,6 +178,9 @@ class Counter:
         self._soon(request, 401, {"error": "wrong_pin", "detail": "the PIN is wrong"})
 
     def _uplink_state(self, request: Request) -> None:
+        told = request.fields.pop("told")
+        if told is not None:
+            self._control.journal.positions_told(Told(**told))
         self._control.view.set_uplink(dict(request.fields), self._control.clock.mono())
         self._answer(request, 200, {})
 

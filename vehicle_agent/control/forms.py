@@ -41,12 +41,22 @@ class CursorForm(Form):
     seq: Count
 
 
+class PositionsForm(Form):
+    after: Count | None = None  # a position's number; null: after those that the broker has
+
+
+class ToldForm(Form):
+    boot_id: Annotated[str, Field(max_length=64)]
+    mono_s: Annotated[float, Field(allow_inf_nan=False)]
+
+
 class UplinkStateForm(Form):
     connected: bool
     pending_notices: Count
     pending_positions: Count
     oldest_pending_s: Age | None
     refused_messages: Count = 0  # receipts that were none: forged, foreign or out of place
+    told: ToldForm | None = None  # up to here the broker has every position
 
 
 class CommissionForm(Form):
@@ -63,6 +73,7 @@ FORMS: dict[str, type[Form]] = {
     "at_broker": AtBrokerForm,
     "receipt": ReceiptForm,
     "cursor": CursorForm,
+    "positions": PositionsForm,
     "uplink_state": UplinkStateForm,
 }
 

@@ -99,6 +99,8 @@ class Intake:
             return
         if op == "cursor":
             self._move_cursor(client, number, fields["seq"])
+        elif op == "positions":
+            self._read_positions(client, number, fields["after"])
         else:
             self._hand_over(client, number, op, fields)
 
@@ -185,13 +187,22 @@ class Intake:
             self._refuse(client, number, f"seq {seq} is after the newest row, {self._journal.head.seq}")
             return
 
+        self._journal.ask(lambda store: store.set_cursor("events", seq), self._teller(client, number, "seq"))
+
+    def _read_positions(self, client: Client, number: int, after: int | None) -> None:
+        teller = self._teller(client, number, "positions")
+        self._journal.ask(lambda store: store.positions_after(after), teller, is_of_positions=after is None)
+
+    def _teller(self, client: Client, number: int, name: str) -> Callable[[object], None]:
+        """Answers with the journal's result as `name`."""
+
         def answered(result: object) -> None:
             if isinstance(result, Exception):
                 self._answer(client, number, 503, {"error": "journal_unavailable", "detail": str(result)})
             else:
-                self._answer(client, number, 200, {"seq": result})
+                self._answer(client, number, 200, {name: result})
 
-        self._journal.ask(lambda store: store.set_cursor("events", seq), answered)
+        return answered
 
     def _hand_over(self, client: Client, number: int, op: str, fields: dict[str, Any]) -> None:
         if client.asked >= WAITING_MAX:

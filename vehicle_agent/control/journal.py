@@ -23,6 +23,7 @@ from vehicle_agent.control.chain import Head, Row, canonical, digest, plain
 from vehicle_agent.core.events import Envelope, to_data
 
 if TYPE_CHECKING:  # the database library takes a fifth of a second to import: the writer thread does it for itself
+    from vehicle_agent.control.ring import Told
     from vehicle_agent.control.store import Opening, Store
 
 STALL_S = 2.0  # a disk that has not answered for so long counts as none
@@ -50,6 +51,7 @@ class Durable:
 class _Question:
     ask: Callable[[Store], Any]
     answer: Callable[[Any], None]  # gets the result, or the exception
+    is_of_positions: bool
 
 
 class Journal:
@@ -61,7 +63,7 @@ class Journal:
         self._directory = directory
         self._mono = mono
         self._ballast = ballast or Ballast(directory)
-        self._inbox: queue.SimpleQueue[_Question | list[tuple[int, Envelope]] | dict[str, Any] | None] = (
+        self._inbox: queue.SimpleQueue[_Question | list[tuple[int, Envelope]] | dict[str, Any] | Told | None] = (
             queue.SimpleQueue()
         )
         self._durable: collections.deque[Durable] = collections.deque()
@@ -77,6 +79,7 @@ class Journal:
         self._store: Store | None = None
         self._waiting: collections.deque[tuple[int, Envelope]] = collections.deque()
         self._positions: collections.deque[dict[str, Any]] = collections.deque(maxlen=POSITIONS_WAITING_MAX)
+        self._told: Told | None = None
         self._positions_since_s = 0.0
         self._tried: list[dict[str, Any]] = []
         self._failures = 0
@@ -108,9 +111,18 @@ class Journal:
         """Hand one fix over for the ring; it is on the disk within ten seconds, unless the disk is full."""
         self._inbox.put(position)
 
-    def ask(self, question: Callable[[Store], Any], answer: Callable[[Any], None]) -> None:
-        """Have the writer thread call `question` with the open file, and `answer` with its result or exception."""
-        self._inbox.put(_Question(question, answer))
+    def positions_told(self, told: Told) -> None:
+        """How far the broker has the positions; kept with the next of them, so that it costs no flush of its own."""
+        self._inbox.put(told)
+
+    def ask(
+        self, question: Callable[[Store], Any], answer: Callable[[Any], None], *, is_of_positions: bool = False
+    ) -> None:
+        """Have the writer thread call `question` with the open file, and `answer` with its result or exception.
+
+        Positions that wait to be written are written first where it is of them.
+        """
+        self._inbox.put(_Question(question, answer, is_of_positions))
 
     def drain(self) -> list[Durable]:
         """What has become durable since the last call, in order."""
@@ -189,7 +201,8 @@ class Journal:
             while self._waiting and (self._stamp_s >= self._retry_at_s or is_ending):
                 if not self._commit():
                     break
-            if not self._waiting and self._positions and (is_ending or self._are_positions_due()):
+            is_asked = is_ending or any(question.is_of_positions for question in questions)
+            if not self._waiting and self._has_positions and (is_asked or self._are_positions_due()):
                 self._commit()
             for question in questions:
                 self._answer(question)
@@ -210,12 +223,19 @@ class Journal:
                 is_ending = True
             elif isinstance(item, _Question):
                 questions.append(item)
-            elif isinstance(item, dict):
-                if not self._positions:
-                    self._positions_since_s = self._mono()
-                self._positions.append(item)
-            else:
+            elif isinstance(item, list):
                 self._waiting.extend(item)
+            else:
+                if not self._has_positions:
+                    self._positions_since_s = self._mono()
+                if isinstance(item, dict):
+                    self._positions.append(item)
+                else:
+                    self._told = item
+
+    @property
+    def _has_positions(self) -> bool:
+        return bool(self._positions) or self._told is not None
 
     def _are_positions_due(self) -> bool:
         return self._mono() - self._positions_since_s >= POSITIONS_HELD_S and self._mono() >= self._retry_at_s
@@ -225,13 +245,14 @@ class Journal:
         assert self._store is not None  # noqa: S101 (only `_run` calls, after `_open`)
         group = self._group()
         # A group that failed goes alone: fixes must never keep an event from the disk.
-        positions = [] if self._failures and group else self._positions_to_keep()
+        is_alone = bool(self._failures and group)
+        positions, told = ([], None) if is_alone else (self._positions_to_keep(), self._told)
         try:
             if self._failures and self._is_on_disk_after_all():
                 group = group[: len(self._tried)]
             else:
                 self._tried = self._sealed([envelope for _, envelope in group])
-                self._store.write(self._tried, positions)
+                self._store.write(self._tried, positions, told)
         except Exception as error:  # noqa: BLE001 (whatever stops the disk, the rows must wait, not vanish)
             return self._fail(error)
         for (ordinal, envelope), sealed in zip(group, self._tried, strict=True):
@@ -241,6 +262,7 @@ class Journal:
             self._durable.append(Durable(ordinal, envelope, row))
         for _ in positions:
             self._positions.popleft()
+        self._told = None if told is self._told else self._told
         if self._failures:
             log.warning("the journal writes again")
         self._tried, self._failures, self._retry_at_s, self._reason = [], 0, 0.0, None

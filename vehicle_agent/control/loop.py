@@ -41,7 +41,7 @@ PULSE_GAP_S = 0.13
 SERVE_ANYWAY_S = 1.0  # without a journal the screens shall at least say so
 TICK_S = 0.5
 WATCHDOG_S = 1.0
-POSITION_S = 1.0
+POSITION_S = 0.95  # a receiver that speaks once a second is not always punctual
 SCHEMA = 1  # of the journal's rows
 
 log = logging.getLogger("control")
@@ -203,7 +203,7 @@ class Control:
         self._counter.pending.expire(at_s)
         self.view.follow(self.trip, self.live, self.journal.head.seq)
         self._seen.add(reading)
-        self._keep(at_s)
+        self._keep()
         if self._is_serving:
             self._tell(at_s)
         self._look_after(at_s)
@@ -238,16 +238,17 @@ class Control:
             self.view.follow(self.trip, self.live, self.journal.head.seq)  # an answer names the rev after its command
             self._counter.settle(step.answers[len(presses) :])
 
-    def _keep(self, at_s: float) -> None:
+    def _keep(self) -> None:
         """One live fix a second for the ring of positions."""
         fix, self._unkept = self._unkept, None
-        if fix is None or not self.is_live or at_s - self._position_at_s < POSITION_S:
+        if fix is None or not self.is_live or fix.at_s - self._position_at_s < POSITION_S:
             return
-        self._position_at_s = at_s
+        self._position_at_s = fix.at_s
         self.journal.add_position(
             {
-                "at": wire_time(self._now.utc),
+                "at": wire_time(self.clock.now(fix.at_s).utc),
                 "boot_id": self.boot_id,
+                "trip": self.trip.id,
                 "mono_s": round(fix.at_s, 3),
                 "latitude_deg": fix.latitude_deg,
                 "longitude_deg": fix.longitude_deg,

@@ -1,8 +1,8 @@
 """The journal's file: SQLite in WAL mode with every commit flushed, opened only by control's writer thread.
 
-Three tables: `events` (the hash chain, the truth about the trip), `positions` (a ring outside the chain, which may be
-thinned), `cursors` (how far the uplink has come). A file that is not wholly proven at start is moved aside
-(`aside.py`), never deleted, and a new chain begins that names it.
+Three tables: `events` (the hash chain, the truth about the trip), `positions` (`ring.py`), `cursors` (how far the
+uplink has come: `events` with the rows, `track` with the positions). A file that is not wholly proven at start is moved
+aside (`aside.py`), never deleted, and a new chain begins that names it.
 """
 
 from __future__ import annotations
@@ -23,30 +23,15 @@ from vehicle_agent.control import wal
 from vehicle_agent.control.aside import MovedAside, flush_directory, forget, move_aside, note_loss, resume
 from vehicle_agent.control.ballast import Ballast
 from vehicle_agent.control.chain import COLUMNS, ChainError, Head, Row, to_row, walk
+from vehicle_agent.control.ring import Ring, Told, is_damage
 
 FILE_NAME = "journal.db"
-SCHEMA = 1
-POSITIONS_MAX = 259_200  # 72 hours of one fix a second
-POSITIONS_SPARE = 600  # the ring is cut in strokes of ten minutes, so that cutting costs no flush of its own
+SCHEMA = 2  # 1: positions did not say which trip they belong to
 WAL_PAGES = 256  # 1 MiB: a WAL that need not grow is flushed without touching the file system's own journal
 CACHE_KIB = 2000
 ROWS_A_READ = 200
 
 _PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": WAL_PAGES, "foreign_keys": 1}
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_INTERRUPT,
-    }
-)
 _COLUMN_LIST = ", ".join(COLUMNS)
 _PUT_CURSOR = "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
@@ -111,6 +96,7 @@ class Store:
         """Open or create the file and prove its settings. Raises sqlite3.Error, StoreError."""
         self._db = sqlite_utils.Database(path)
         self._conn = self._db.conn
+        self._ring = Ring(self._db)
         try:
             self._conn.execute("PRAGMA busy_timeout = 1000")
             _apply_pragmas(self._conn)
@@ -134,15 +120,18 @@ class Store:
         found = self._conn.execute("SELECT id FROM events WHERE seq = ?", (seq,)).fetchone()
         return found[0] if found else None
 
-    def write(self, rows: Sequence[dict[str, Any]], positions: Sequence[dict[str, Any]]) -> None:
+    def write(
+        self, rows: Sequence[dict[str, Any]], positions: Sequence[dict[str, Any]], told: Told | None = None
+    ) -> None:
         """One transaction for everything given, flushed to the disk when this returns. `data` is canonical text."""
         self._conn.execute("BEGIN IMMEDIATE")
         try:
             if rows:
                 self._db.table("events").insert_all(rows)
             if positions:
-                self._db.table("positions").insert_all(positions)
-                self._cut_positions()
+                self._ring.add(positions)
+            if told is not None:
+                self._put_cursor("track", self._ring.number_at(told, self.cursor("track")))
             self._conn.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -151,10 +140,13 @@ class Store:
 
     def set_cursor(self, name: str, value: int) -> int:
         """Move a cursor forward, never back, and say where it stands."""
-        value = max(value, self.cursor(name))
         with self._db.atomic():
-            # No chain proves a cursor, so it is written twice: a changed bit makes the two differ.
-            self._conn.executemany(_PUT_CURSOR, ((name, value), (_twin(name), -value)))
+            return self._put_cursor(name, value)
+
+    def _put_cursor(self, name: str, value: int) -> int:
+        value = max(value, self.cursor(name))
+        # No chain proves a cursor, so it is written twice: a changed bit makes the two differ.
+        self._conn.executemany(_PUT_CURSOR, ((name, value), (_twin(name), -value)))
         return value
 
     def cursor(self, name: str) -> int:
@@ -167,6 +159,10 @@ class Store:
         """The next rows after `seq`, oldest first."""
         sql = f"SELECT {_COLUMN_LIST} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 (constant)
         return [to_row(values) for values in self._conn.execute(sql, (seq, limit))]
+
+    def positions_after(self, n: int | None) -> list[tuple[Any, ...]]:
+        """The next positions of the ring after number `n`, None: after the cursor `track`."""
+        return self._ring.after(self.cursor("track") if n is None else n)
 
     def notice_rows(self, notices: Sequence[str]) -> list[Row]:
         """The rows of type notice_recorded with these identifiers, oldest first."""
@@ -201,7 +197,7 @@ class Store:
             raise StoreError(
                 f"the journal has schema {version}, this software knows {SCHEMA}: install the newer software again"
             )
-        if version == SCHEMA:
+        if version != 0:  # an older one is brought up to date once it is proven: until then it is evidence
             return
         text, number, real = str, int, float
         with self._db.atomic():
@@ -216,17 +212,19 @@ class Store:
             )  # fmt: skip
             # Only notices are ever looked up by identifier; an index over all rows would double what is flushed.
             self._db.execute("CREATE INDEX IF NOT EXISTS notices ON events (id) WHERE type = 'notice_recorded'")
-            self._db.table("positions").create(
-                {
-                    "n": number, "at": text, "boot_id": text, "mono_s": real, "latitude_deg": real,
-                    "longitude_deg": real, "altitude_m": real, "speed_mps": real, "course_deg": real,
-                    "mode": number, "trusted": number, "hdop": real, "satellites": number,
-                },
-                pk="n", strict=True, if_not_exists=True,
-            )  # fmt: skip
+            self._ring.make()
             self._db.table("cursors").create(
                 {"name": text, "value": number}, pk="name", strict=True, if_not_exists=True, not_null={"value"}
             )
+            self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def upgrade(self) -> None:
+        """Give a journal of an older schema what it lacks. What was kept before is not told as new."""
+        if self._conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+            return
+        with self._db.atomic():
+            self._db.execute("ALTER TABLE positions ADD COLUMN trip TEXT")
+            self._put_cursor("track", self._ring.newest())
             self._db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def grow_wal(self) -> None:
@@ -239,11 +237,6 @@ class Store:
         finally:
             self._conn.rollback()
             self._conn.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
-    def _cut_positions(self) -> None:
-        oldest, newest = self._conn.execute("SELECT min(n), max(n) FROM positions").fetchone()
-        if newest - oldest >= POSITIONS_MAX + POSITIONS_SPARE:
-            self._conn.execute("DELETE FROM positions WHERE n <= ?", (newest - POSITIONS_MAX,))
 
 
 def open_proven(directory: Path) -> tuple[Store, Opening]:
@@ -261,17 +254,23 @@ def open_proven(directory: Path) -> tuple[Store, Opening]:
     try:
         store = Store(path)
     except sqlite3.DatabaseError as error:
-        if not _is_damage(error):
+        if not is_damage(error):
             raise
         return _begin_anew(path, str(error))
     try:
         opening = store.prove()
     except (ChainError, sqlite3.DatabaseError) as error:
         store.close()
-        if isinstance(error, sqlite3.Error) and not _is_damage(error):
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
             raise
         return _begin_anew(path, str(error))
-    # Not before: what is not whole is evidence. On a full disk it grows as far as it is needed, or not at all.
+    # Not before: what is not whole is evidence.
+    try:
+        store.upgrade()
+    except BaseException:
+        store.close()
+        raise
+    # On a full disk it grows as far as it is needed, or not at all.
     with contextlib.suppress(sqlite3.OperationalError):
         store.grow_wal()
     if is_new:
@@ -347,9 +346,3 @@ def _apply_pragmas(conn: sqlite3.Connection) -> None:
 
 def _head_of(values: tuple[Any, ...] | None) -> Head:
     return Head(values[0], values[11]) if values else Head()
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Whether it is the file that is wrong, rather than a disk that does not answer now and may answer later."""
-    code = getattr(error, "sqlite_errorcode", None)  # absent when the driver itself stumbles over a value
-    return code is None or (code & 0xFF) not in _PASSING

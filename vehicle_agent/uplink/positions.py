@@ -23,6 +23,15 @@ class PositionRate:
         self._speed_mps = 0.0
         self._course_deg: float | None = None
 
+    def anew(self) -> PositionRate:
+        """The same limits, with nothing sent yet."""
+        return PositionRate(
+            moving_s=self._moving_s,
+            parked_s=self._parked_s,
+            turn_deg=self._turn_deg,
+            speed_change_mps=self._speed_change_mps,
+        )
+
     def is_due(self, fix: Mapping[str, Any], now_s: float) -> bool:
         """Whether this fix should go out now."""
         age_s = now_s - self._sent_s

@@ -27,6 +27,7 @@ from vehicle_agent.uplink.link import Event as LinkEvent
 from vehicle_agent.uplink.options import Options
 from vehicle_agent.uplink.outbox import Outbox, Owed
 from vehicle_agent.uplink.presence import Presence
+from vehicle_agent.uplink.recovery import Recovery
 from vehicle_agent.uplink.reports import Reports
 from vehicle_agent.uplink.stateboard import StateBoard
 from vehicle_agent.uplink.track import Batch, Kept
@@ -40,6 +41,7 @@ TICK_S = 1.0  # longest pause of the loop, within half of the watchdog's 5 s
 MOMENT_S = 0.05  # shortest pause: what cannot be sent now must not spin the loop
 REFEED_S = 0.5  # control that is just starting says so at once
 FIRST_FEED_S = 3.0  # the first dialling waits so long for control: the last will names boot and journal
+TOLD_EVERY = 2000  # older fixes: what is told twice if this uplink is killed while it catches up
 GOODBYE_S = 1.0  # for the death message to reach the broker
 FAULT_LOG_S = 10.0
 BAD_DATA = (KeyError, TypeError, ValueError)  # raised by content that is not as agreed; MessageError is a ValueError
@@ -57,6 +59,7 @@ class Uplink:
         self._fixes = Fixes(options.vehicle, options.rate)
         self._presence = Presence(options.vehicle, options.software)
         self._reports = Reports(client)
+        self._recovery = Recovery(self._reports, self._fixes)
         self._wall = WallTime()
         self._known = Known()
         self._intake = Intake(options.vehicle, options.unit_keys, self._outbox, self._known)
@@ -136,6 +139,7 @@ class Uplink:
             raise ValueError(f"control is vehicle {feed['vehicle']}, the uplink {self._vehicle}")
         self._feed = feed
         self._presence.fed(feed)
+        self._recovery.begin(feed["boot_id"])
         self._reported_cursor = feed["cursor"]
         self._reported_s = float("-inf")
         self._events.restart(feed["cursor"], feed["head"]["seq"])
@@ -261,11 +265,9 @@ class Uplink:
             if self._dialler.link is not None:
                 due_s = min(self._outbox.next_due_s(), self._events.next_due_s())
                 pause_s = max(MOMENT_S, min(TICK_S, due_s - now_s))
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
 
     def _pump(self, now_s: float) -> None:
@@ -349,9 +351,10 @@ class Uplink:
         """Contract's `uplink` but for `connected`, which goes without saying in a message of ours."""
         boot_id = self._feed["boot_id"] if self._feed else ""
         pending = self._outbox.pending
-        ages = [self._wall.age_s(owed.row, boot_id, now_s) for owed in pending]
-        if self._fixes.oldest_s is not None:
-            ages.append(max(0.0, now_s - self._fixes.oldest_s))
+        waiting = [owed.row for owed in pending]
+        if (oldest := self._fixes.oldest) is not None:
+            waiting.append(oldest.row)
+        ages = [self._wall.age_s(row, boot_id, now_s) for row in waiting]
         return {
             "pending_notices": len(pending),
             "pending_positions": self._fixes.waiting,
@@ -368,10 +371,10 @@ class Uplink:
             self._reports.put("cursor", "cursor", {"seq": cursor})
         state = {"connected": self._dialler.link is not None, **self._figures(now_s)}
         state["refused_messages"] = self._intake.refused
-        key = {**state, "oldest_pending_s": None, "pending_positions": None}
+        key = {**state, "oldest_pending_s": None, "pending_positions": self._fixes.told_late // TOLD_EVERY}
         if key != self._reported or now_s - self._reported_s >= REPORT_INTERVAL_S:
             self._reported, self._reported_s = key, now_s
-            self._reports.put("uplink_state", "uplink_state", state)
+            self._reports.put("uplink_state", "uplink_state", state | {"told": self._fixes.told})
 
     async def _say_goodbye(self) -> None:
         link, now_s = self._dialler.link, time.monotonic()
@@ -385,8 +388,6 @@ class Uplink:
             except TimeoutError:
                 log.warning("the broker did not take the death message")
         await asyncio.to_thread(link.close, 0.5)
-
-    # Small things.
 
     def _topic(self, channel: str) -> str:
         return topics.vehicle_topic(self._vehicle, channel)

@@ -86,6 +86,10 @@ Add = Callable[..., argparse.ArgumentParser]
 def _add_journal(add: Add, configured: argparse.ArgumentParser) -> None:
     journal = add("journal", _journal, "check the hash chain, read the journal, export it as JSON Lines", configured)
     journal.add_argument("action", choices=("verify", "show", "export"))
+    journal.add_argument(
+        "--witness", type=Path, action="append", default=[], metavar="FILE",
+        help="with verify: a desk's register.csv to hold against the journal; may be given more than once",
+    )  # fmt: skip
 
 
 def _add_keys(add: Add, configured: argparse.ArgumentParser) -> None:
@@ -214,7 +218,10 @@ def _outputs_off(arguments: argparse.Namespace) -> int:
 def _journal(arguments: argparse.Namespace) -> int:
     from vehicle_agent.journal_cli import main as journal
 
-    return journal(arguments.action, arguments.config)
+    if arguments.witness and arguments.action != "verify":
+        print("vehicle-agent journal: --witness goes with verify", file=sys.stderr)
+        return EXIT_UNUSABLE
+    return journal(arguments.action, arguments.config, arguments.witness)
 
 
 def _keys(arguments: argparse.Namespace) -> int:

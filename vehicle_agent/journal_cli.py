@@ -11,13 +11,14 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from vehicle_agent.control import wal
 from vehicle_agent.control.chain import COLUMNS, ChainError, Head, to_row, walk
+from vehicle_agent.journal_witness import WitnessError, hear, read
 
 FILE_NAME = "journal.db"
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq"  # noqa: S608 (constant)
@@ -38,20 +39,25 @@ class Verdict:
     problem: str | None
 
 
-def main(action: str, config_dir: Path) -> int:
-    """Run one action on the configured vehicle's journal. 0 whole, 1 damaged or absent."""
+def main(action: str, config_dir: Path, witnesses: Sequence[Path] = ()) -> int:
+    """Run one action on the configured vehicle's journal. 0 whole, 1 damaged, absent, or a register holds more.
+
+    `witnesses`: registers that desks have exported, for `verify`.
+    """
     from vehicle_agent.config import load_config  # the functions below need no configuration
 
-    path = load_config(config_dir).vehicle.paths.state_dir / FILE_NAME
+    vehicle = load_config(config_dir).vehicle
+    path = vehicle.paths.state_dir / FILE_NAME
     try:
         match action:
             case "verify":
-                return _report(path, sys.stdout)
+                found = _report(path, sys.stdout)
+                return max([found, *(_hear(path, witness, vehicle.vehicle.id, sys.stdout) for witness in witnesses)])
             case "show":
                 return show(path, sys.stdout, sys.stderr)
             case _:
                 return export(path, sys.stdout, sys.stderr)
-    except UnreadableError as error:
+    except (UnreadableError, WitnessError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -94,7 +100,6 @@ def export(path: Path, out: TextIO, errors: TextIO) -> int:
 
 def _report(path: Path, out: TextIO) -> int:
     found = verify(path)
-    aside = sorted(entry.name for entry in path.parent.glob(f"{FILE_NAME}.damaged-*") if entry.suffix[-1].isdigit())
     if found.problem is None:
         span = f", {found.first_at} to {found.last_at}" if found.rows else ""
         out.write(f"{path}: whole, {found.rows} rows{span}\nhead: row {found.head.seq} {found.head.hash}\n")
@@ -102,10 +107,32 @@ def _report(path: Path, out: TextIO) -> int:
         out.write(f"{path}: NOT WHOLE: {found.problem}\n")
         out.write(f"proven up to row {found.head.seq}: {found.head.hash}\n")
         out.write("Keep this file. Control moves it aside at its next start and begins a new one that names it;\n")
-        out.write("every recipient of a notice holds the sequence and hash of that time to compare with.\n")
-    for name in aside:
-        out.write(f"earlier damaged journal kept: {path.with_name(name)}\n")
+        out.write("every recipient of a notice holds the sequence and hash of that time: compare with --witness.\n")
+    for kept in _aside(path):
+        out.write(f"earlier damaged journal kept: {kept}\n")
     return 0 if found.problem is None else 1
+
+
+def _hear(path: Path, witness: Path, vehicle: str, out: TextIO) -> int:
+    """Hold one desk's register against the journal."""
+    found = hear(read(witness, vehicle), _hashes(path), [_hashes(kept) for kept in _aside(path)])
+    out.write(f"{witness}: {found.agreed} notices of {vehicle} agree, {len(found.missing)} do not\n")
+    for line in found.missing:
+        out.write(f"  {line}\n")
+    return 1 if found.missing else 0
+
+
+def _aside(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.parent.glob(f"{FILE_NAME}.damaged-*") if entry.suffix[-1].isdigit())
+
+
+def _hashes(path: Path) -> dict[int, str]:
+    """Every row's hash that can be read; `verify` proves the chain."""
+    found = {}
+    with contextlib.suppress(sqlite3.DatabaseError, UnreadableError), _opened(path) as connection:
+        for seq, digest in connection.execute("SELECT seq, hash FROM events ORDER BY seq"):
+            found[int(seq)] = str(digest)
+    return found
 
 
 def _write(path: Path, line: Any, out: TextIO, errors: TextIO) -> int:

@@ -108,12 +108,13 @@ def test_the_register_opens_in_a_spreadsheet_and_runs_nothing(desk: DeskProcess,
     assert (row["by"], row["post"]) == ('\'=HYPERLINK("http://evil")', '\'@кезекші; "a"')
     assert (row["unit"], row["kind"], row["intermediate"]) == ("astana-mp", "arrival", "taraz-mp karaganda-mp")
     assert row["departed_local"] and row["departed_at"].endswith("Z")
+    assert int(row["journal_seq"]) > 0 and len(row["journal_hash"]) == 64
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\u00a0=1", "＝1", "a=1", "ok"])
 def test_no_cell_begins_like_a_formula(text: str) -> None:
     names = next(csv.reader(["".join(register_csv([]))]))
-    row = dict.fromkeys((name.lstrip("\ufeff") for name in names), None) | {"by": text}
+    row = dict.fromkeys((name.lstrip("\ufeff") for name in names), None) | {"by": text, "journal": None}
     cell = list(csv.reader(io.StringIO("".join(register_csv([row])), newline="")))[1][list(row).index("by")]
     is_formula = text not in {"a=1", "ok"}
     assert cell == (f"'{text}" if is_formula else text)

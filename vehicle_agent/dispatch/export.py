@@ -30,7 +30,7 @@ COLUMNS = (
         "recipient_sequence",
         "corrects",
     ),
-    *("id", "sha256"),
+    *("id", "sha256", "journal_seq", "journal_hash"),
 )
 
 
@@ -42,6 +42,7 @@ def register_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
             f"{name}_local": clock.local_text(row[f"{name}_at"])
             for name in ("received", "departed", "arrived", "acknowledged")
         }
+        full |= {f"journal_{name}": (row["journal"] or {}).get(name) for name in ("seq", "hash")}
         yield _line(_cell(full[name]) for name in COLUMNS)
 
 

@@ -13,6 +13,7 @@ from vehicle_agent.uplink.positions import WINDOW, PositionRate
 from vehicle_agent.uplink.track import Batch, Kept, Track
 
 RETRY_S = 5.0  # after a batch that the broker refused
+BATCHES_A_TURN = 4  # some milliseconds: a notice that is recorded meanwhile waits for no more
 MOMENT_S = 0.0005  # the ring's times are in milliseconds
 MEANWHILE_MAX = 10_000  # fixes of a whole day that wait while control cannot read what it kept before
 
@@ -76,9 +77,11 @@ class Fixes:
             self._keep(kept)
         self._rate.sent(fix, now_s)
 
-    def send_track(self, now_s: float, send: Send) -> None:
-        """The batches of older fixes that are due."""
-        while self._meanwhile is None and now_s >= self._track_due_s and (fixes := self._track.batch()):
+    def send_track(self, now_s: float, send: Send) -> bool:
+        """Some of the batches of older fixes that are due; whether there may be more, behind whatever else is due."""
+        for _ in range(BATCHES_A_TURN):
+            if self._meanwhile is not None or now_s < self._track_due_s or not (fixes := self._track.batch()):
+                return False
             try:
                 payload = projection.track_event(self._vehicle, fixes).to_bytes()
             except MessageError as error:  # nothing proves the bits of stored positions
@@ -87,8 +90,9 @@ class Fixes:
                 continue
             batch = Batch(fixes, now_s)
             if not send("track", payload, batch):
-                return
+                return False
             self._track.sent(batch)
+        return True
 
     def live_answered(self, kept: Kept) -> None:
         """The broker's word on a live fix; a refused one is not worth a second try."""

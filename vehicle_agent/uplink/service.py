@@ -345,7 +345,8 @@ class Uplink:
         # Last of all: a batch on a slow line must not stand before a notice or an event.
         if not self._events.is_empty or any(not owed.is_at_broker for owed in self._outbox.pending):
             return
-        self._fixes.send_track(now_s, self._fix_sender(link, now_s))
+        if self._fixes.send_track(now_s, self._fix_sender(link, now_s)):
+            asyncio.get_running_loop().call_soon(self._wake.set)  # what has come in is heard first
 
     def _figures(self, now_s: float) -> dict[str, Any]:
         """Contract's `uplink` but for `connected`, which goes without saying in a message of ours."""

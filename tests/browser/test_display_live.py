@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ WATCH = """() => {
     if (!document.getElementById("cover").hidden) window.coveredAt ??= performance.now();
   }).observe(document.getElementById("cover"), { attributes: true });
   window.watchedFrom = performance.now();
+}"""
+
+STEP = """() => {
+  const now = Date.now, step = (Math.random() - 0.5) * 2e12;
+  Date.now = () => now() + step;
 }"""
 
 
@@ -114,6 +120,56 @@ def test_H20_without_its_script_the_page_is_covered(browser: Browser, tmp_path: 
         page.goto(made.display.url)
         assert page.locator("#cover").is_visible()
         context.close()
+
+
+CYCLES = 25  # of each of the four ways, a hundred in all
+
+
+def stop_the_server(cab: Cab) -> Callable[[], None]:
+    cab.display.signal(signal.SIGSTOP)
+    return lambda: cab.display.signal(signal.SIGCONT)
+
+
+def stop_control(cab: Cab) -> Callable[[], None]:
+    cab.control.stop()
+    return cab.control.start
+
+
+def stop_the_ticks(cab: Cab) -> Callable[[], None]:
+    cab.control.ticking = False
+
+    def again() -> None:
+        cab.control.ticking = True
+
+    return again
+
+
+def stop_the_server_and_step_the_clock(cab: Cab) -> Callable[[], None]:
+    cab.page.evaluate(STEP)
+    return stop_the_server(cab)
+
+
+@pytest.mark.campaign("gate")
+@pytest.mark.parametrize(
+    "stop",
+    [stop_the_server, stop_control, stop_the_ticks, stop_the_server_and_step_the_clock],
+    ids=lambda stop: stop.__name__,
+)
+def test_H20_a_hundred_stopped_pages_cover_themselves_in_time(
+    stop: Callable[[Cab], Callable[[], None]], live: Cab, tell: Callable[[str, int], None]
+) -> None:
+    moments_s = random.Random(20)
+    times_s = []
+    for _ in range(CYCLES):
+        live.page.wait_for_timeout(moments_s.uniform(0.0, 600.0))  # any moment between two ticks
+        live.page.evaluate(WATCH)
+        revive = stop(live)
+        times_s.append(covered_after_s(live.page))
+        revive()
+        live.page.locator("#cover").wait_for(state="hidden", timeout=8000)
+    print(f"{stop.__name__}: {min(times_s):.2f} to {max(times_s):.2f} s")
+    assert max(times_s) <= COVER_S_MAX, times_s
+    tell("stopped pages that covered themselves in time", CYCLES)
 
 
 class BadGateway:

@@ -22,7 +22,11 @@ from tests.bench.table import Row
 from tests.core.world import World
 from tests.delivery.control_parts import StepJournal
 from tests.delivery.virtual_time import VirtualLoop
+from vehicle_agent.control.ring import Told
 from vehicle_agent.core.events import Envelope
+
+BOOT, TRIP = "0d9f4d6e-7c2b-4f0e-9a53-6d1c2f7be111", "019ab4d0-0000-7000-8000-000000000001"
+TOLD_EVERY_S = 5  # the uplink's report
 
 SHIFT_S = 8 * 3600
 TRIPS = 4  # of a shift, each with the rows of a whole trip
@@ -92,9 +96,11 @@ async def shift(directory: Path, seconds: int, scans: list[list[Envelope]]) -> t
     moments = sorted(random.Random(2).choices(range(seconds), k=len(scans)))
     for second in range(seconds):
         at = f"2026-11-22T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000Z"
+        if second % TOLD_EVERY_S == 0:
+            journal.positions_told(Told(BOOT, 1000.0 + second))
         journal.add_position(
             {
-                "at": at, "boot_id": "0d9f4d6e-7c2b-4f0e-9a53-6d1c2f7be111", "mono_s": 1000.0 + second,
+                "at": at, "boot_id": BOOT, "trip": TRIP, "mono_s": 1000.0 + second,
                 "latitude_deg": 43.2 + second / 1e5, "longitude_deg": 76.9, "altitude_m": 800.0, "speed_mps": 15.0,
                 "course_deg": 90.0, "mode": 3, "trusted": 1, "hdop": 1.0, "satellites": 9,
             }

@@ -14,7 +14,7 @@ import pytest
 from tests.contract.journal_kit import durable, envelope, filled, opened, wait
 from vehicle_agent.control import replay
 from vehicle_agent.control.clock import Wall, parse_utc
-from vehicle_agent.control.journal import POSITIONS_HELD_S, Journal, seal
+from vehicle_agent.control.journal import POSITIONS_HELD_S, TOLD_HELD_S, Journal, seal
 from vehicle_agent.control.ring import POSITIONS_A_READ, POSITIONS_MAX, POSITIONS_SPARE, Told
 from vehicle_agent.control.store import Store, StoreError, open_proven
 from vehicle_agent.core.events import (
@@ -250,16 +250,22 @@ def test_the_mark_of_the_positions_told_costs_no_flush_of_its_own(tmp_path: Path
     journal.positions_told(Told("a", 1.0))
     assert asked(journal, lambda store: (store.cursor("track"), len(store.positions_after(0)))) == (0, 0)
     now_s[0] += POSITIONS_HELD_S
+    wait(lambda: asked(journal, lambda store: len(store.positions_after(0))) == 1)
+    assert asked(journal, lambda store: store.cursor("track")) == 0, "every fix would cost the card a page more"
+    now_s[0] += TOLD_HELD_S - POSITIONS_HELD_S
+    assert asked(journal, lambda store: store.cursor("track")) == 0, "it waits for the next position"
+    journal.add_position({"boot_id": "a", "mono_s": 1.5})
+    now_s[0] += POSITIONS_HELD_S
     wait(lambda: asked(journal, lambda store: store.cursor("track")) == 1)
     journal.positions_told(Told("a", 0.5))  # alone, without another position
     journal.add_position({"boot_id": "a", "mono_s": 2.0})
     found: list[Any] = []
     journal.ask(lambda store: store.positions_after(None), found.append, is_of_positions=True)
     wait(lambda: bool(found))
-    assert [row[2] for row in found[0]] == [2.0], "a question of them has what waits written first"
+    assert [row[2] for row in found[0]] == [1.5, 2.0], "a question of them has what waits written first"
     journal.positions_told(Told("a", 2.0))
-    assert asked(journal, lambda store: len(store.positions_after(None))) == 1
-    now_s[0] += POSITIONS_HELD_S
+    assert asked(journal, lambda store: len(store.positions_after(None))) == 2
+    now_s[0] += TOLD_HELD_S + POSITIONS_HELD_S
     wait(lambda: asked(journal, lambda store: store.positions_after(None)) == [])
     assert journal.stop()
 

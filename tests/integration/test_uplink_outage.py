@@ -217,7 +217,7 @@ def first_notice_of_a_new_row(world: World) -> Message:
     return first_notice(world)
 
 
-@pytest.mark.campaign("loss")
+@pytest.mark.campaign("outage")
 def test_H17_the_fixes_of_72_hours_fit_in_15_mib(tmp_path: Path, tell: Callable[[str, int], None]) -> None:
     """A real uplink without a broker; the limit is what the page of the track says, and a half."""
     with uplink_rig(tmp_path, free_port(), moving_s=0, parked_s=0) as rig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.brokers import Broker, mosquitto
-from tests.integration import control_rig
-from tests.integration.uplink_control import fix_body, until
+from tests.integration import control_rig, uplink_control
+from tests.integration.uplink_control import fix_body
 from tests.integration.uplink_rig import Rig, Spy, check_messages, spying, uplink_rig
 from vehicle_agent.control import ring
 from vehicle_agent.control.ring import POSITIONS_A_READ
@@ -20,6 +21,7 @@ from vehicle_agent.uplink import recovery
 from vehicle_agent.uplink.service import TOLD_EVERY
 
 Json = dict[str, Any]
+until = partial(uplink_control.until, within_s=20.0)  # an uplink is killed and started again
 EARLIER = "11111111-3a5c-4d0e-9f38-0f6f3c9c1a11"
 
 
@@ -61,7 +63,7 @@ def test_H17_what_a_killed_uplink_had_not_told_comes_from_controls_ring(tmp_path
         until(lambda: len(rig.control.requests("positions")) >= 5, what="the ring is read page by page")
         broker.start()
         with spying(broker.port) as spy:
-            until(lambda: len(told(spy)) >= count, 20.0, what="all of them")
+            until(lambda: len(told(spy)) >= count, what="all of them")
             assert told(spy) == list(range(count))
             check_messages(spy)
             until(lambda: rig.control.told == count, what="control knows that they are told")
@@ -141,7 +143,7 @@ def drive(rig: Rig, fixes: int) -> None:
         rig.control.keep(fix(number))
 
 
-@pytest.mark.campaign("loss")
+@pytest.mark.campaign("outage")
 def test_H17_100_000_fixes_through_sigkills_of_the_uplink_and_of_the_broker(
     tmp_path: Path, tell: Callable[[str, int], None]
 ) -> None:
@@ -166,7 +168,11 @@ def catch_up(rig: Rig, broker: Broker, until_told: int, *, is_broker: bool) -> l
     """Start the uplink, let it tell until number `until_told`, then kill it, or the broker and then it."""
     with spying(broker.port) as spy:
         rig.start()
-        until(lambda: bool(spy.channel("track")) and last(spy) >= until_told - 1, 120.0, what=f"{until_told} told")
+        until(
+            lambda: bool(spy.channel("track")) and last(spy) >= until_told - 1,
+            within_s=120.0,
+            what=f"{until_told} told",
+        )
         if is_broker:
             broker.kill()
         rig.stop(signal.SIGKILL)

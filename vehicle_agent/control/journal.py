@@ -31,6 +31,7 @@ IDLE_S = 0.5  # the thread shows that it lives twice a second
 RETRY_S = 1.0
 REOPEN_AFTER = 5  # failed tries with one connection
 POSITIONS_HELD_S = 8.0  # promised on disk within 10 s
+TOLD_HELD_S = 30.0  # a page of the card each time: what is told twice after a power cut costs less
 POSITIONS_WAITING_MAX = 3600  # an hour of fixes: what a disk that fails may cost of memory
 SCAN_ROWS_MAX = 200  # no scan makes more: a departure with every unit told, all rows of a long list, and alarms
 GROUP_MAX = 500  # rows of one transaction, so that one commit stays well under the stall limit
@@ -80,7 +81,7 @@ class Journal:
         self._waiting: collections.deque[tuple[int, Envelope]] = collections.deque()
         self._positions: collections.deque[dict[str, Any]] = collections.deque(maxlen=POSITIONS_WAITING_MAX)
         self._told: Told | None = None
-        self._positions_since_s = 0.0
+        self._positions_since_s = self._told_since_s = 0.0
         self._tried: list[dict[str, Any]] = []
         self._failures = 0
         self._retry_at_s = 0.0
@@ -112,7 +113,7 @@ class Journal:
         self._inbox.put(position)
 
     def positions_told(self, told: Told) -> None:
-        """How far the broker has the positions; kept with the next of them, so that it costs no flush of its own."""
+        """How far the broker has the positions; kept with some later ones, so that it costs no flush of its own."""
         self._inbox.put(told)
 
     def ask(
@@ -202,8 +203,8 @@ class Journal:
                 if not self._commit():
                     break
             is_asked = is_ending or any(question.is_of_positions for question in questions)
-            if not self._waiting and self._has_positions and (is_asked or self._are_positions_due()):
-                self._commit()
+            if not self._waiting and self._are_positions_due(is_asked=is_asked):
+                self._commit(is_asked=is_asked)
             for question in questions:
                 self._answer(question)
         finally:
@@ -225,28 +226,33 @@ class Journal:
                 questions.append(item)
             elif isinstance(item, list):
                 self._waiting.extend(item)
-            else:
-                if not self._has_positions:
+            elif isinstance(item, dict):
+                if not self._positions:
                     self._positions_since_s = self._mono()
-                if isinstance(item, dict):
-                    self._positions.append(item)
-                else:
-                    self._told = item
+                self._positions.append(item)
+            else:
+                if self._told is None:
+                    self._told_since_s = self._mono()
+                self._told = item
 
-    @property
-    def _has_positions(self) -> bool:
-        return bool(self._positions) or self._told is not None
+    def _are_positions_due(self, *, is_asked: bool) -> bool:
+        held_s = self._mono() - self._positions_since_s
+        is_due = bool(self._positions) and (is_asked or held_s >= POSITIONS_HELD_S)
+        # The mark goes with positions, and by itself only when none come.
+        is_due = is_due or self._is_told_due(0.0 if is_asked else TOLD_HELD_S + POSITIONS_HELD_S)
+        return is_due and self._mono() >= self._retry_at_s
 
-    def _are_positions_due(self) -> bool:
-        return self._mono() - self._positions_since_s >= POSITIONS_HELD_S and self._mono() >= self._retry_at_s
+    def _is_told_due(self, held_s: float) -> bool:
+        return self._told is not None and self._mono() - self._told_since_s >= held_s
 
-    def _commit(self) -> bool:
+    def _commit(self, *, is_asked: bool = False) -> bool:
         """Write one group. True when it is on the disk; otherwise it stays, and the reason is set."""
         assert self._store is not None  # noqa: S101 (only `_run` calls, after `_open`)
         group = self._group()
         # A group that failed goes alone: fixes must never keep an event from the disk.
         is_alone = bool(self._failures and group)
-        positions, told = ([], None) if is_alone else (self._positions_to_keep(), self._told)
+        positions = [] if is_alone else self._positions_to_keep()
+        told = self._told if not is_alone and self._is_told_due(0.0 if is_asked else TOLD_HELD_S) else None
         try:
             if self._failures and self._is_on_disk_after_all():
                 group = group[: len(self._tried)]

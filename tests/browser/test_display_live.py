@@ -149,7 +149,7 @@ def stop_the_server_and_step_the_clock(cab: Cab) -> Callable[[], None]:
     return stop_the_server(cab)
 
 
-@pytest.mark.campaign("gate")
+@pytest.mark.campaign("outage")
 @pytest.mark.parametrize(
     "stop",
     [stop_the_server, stop_control, stop_the_ticks, stop_the_server_and_step_the_clock],

@@ -199,7 +199,7 @@ class Control:
 
     def keep(self, fix: Json, boot_id: str = BOOT) -> None:
         """A fix in the ring, whether or not anybody is fed."""
-        known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": int(fix["trusted"])}
+        known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": int(fix.get("trusted") is True)}
         self.positions.append({**fix, **known})
 
     def push_snapshot(self, **changes: object) -> None:
@@ -268,7 +268,7 @@ class Control:
             case "positions":
                 after = self.told if request["after"] is None else request["after"]
                 found = self.positions[after : after + POSITIONS_A_READ]
-                return 200, {"positions": [[fix[name] for name in COLUMNS] for fix in found]}
+                return 200, {"positions": [[fix.get(name) for name in COLUMNS] for fix in found]}
             case "uplink_state" if request["told"]:
                 told = request["told"]
                 same = [fix for fix in self.positions[self.told :] if fix["boot_id"] == told["boot_id"]]

@@ -199,7 +199,8 @@ class Control:
 
     def keep(self, fix: Json, boot_id: str = BOOT) -> None:
         """A fix in the ring, whether or not anybody is fed."""
-        known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": int(fix.get("trusted") is True)}
+        trusted = int(fix.get("trusted") is True)
+        known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": trusted}
         self.positions.append({**fix, **known})
 
     def push_snapshot(self, **changes: object) -> None:

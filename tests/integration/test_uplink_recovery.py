@@ -81,13 +81,14 @@ def test_H17_a_position_that_fits_no_message_does_not_stand_before_the_others(tm
     """Nothing proves the bits of stored positions."""
     with mosquitto(tmp_path) as broker, uplink_rig(tmp_path, broker.port, moving_s=0, parked_s=0) as rig:
         wrong: list[Json] = [{"latitude_deg": 143.0}, {"at": "yesterday"}, {"mode": 9}, {"speed_mps": -1.0}]
+        wrong += [{"at": None}, {"mono_s": None}, {"speed_mps": "fast"}, {"latitude_deg": None}]
         for number in range(130):
             rig.control.keep(fix(number))
         for number, change in enumerate(wrong, 1):
-            rig.control.positions[number * 20].update(change)
+            rig.control.positions[number * 10].update(change)
         with spying(broker.port) as spy:
             rig.start()
-            good = [number for number in range(130) if number not in (20, 40, 60, 80)]
+            good = [number for number in range(130) if number not in range(10, 90, 10)]
             until(lambda: len(told(spy)) >= len(good), what="the others")
             assert told(spy) == good
             assert "fit no message" in rig.log

@@ -199,6 +199,8 @@ class Control:
 
     def keep(self, fix: Json, boot_id: str = BOOT) -> None:
         """A fix in the ring, whether or not anybody is fed."""
+        if not isinstance(fix.get("mono_s"), float):
+            return  # control's ring has typed columns
         trusted = int(fix.get("trusted") is True)
         known = {"n": len(self.positions) + 1, "boot_id": boot_id, "trip": TRIP, "trusted": trusted}
         self.positions.append({**fix, **known})

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from vehicle_agent.messages.limits import MessageError
 from vehicle_agent.uplink import projection
 from vehicle_agent.uplink.positions import WINDOW, PositionRate
 from vehicle_agent.uplink.track import Batch, Kept, Track
@@ -84,7 +83,7 @@ class Fixes:
                 return False
             try:
                 payload = projection.track_event(self._vehicle, fixes).to_bytes()
-            except MessageError as error:  # nothing proves the bits of stored positions
+            except (TypeError, ValueError) as error:  # nothing proves the bits of stored positions
                 log.error("among %d older positions are some that fit no message: %s", len(fixes), error)
                 self._track.leave_out(fixes, self._fits)
                 continue
@@ -153,6 +152,6 @@ class Fixes:
     def _fits(self, kept: Kept) -> bool:
         try:
             projection.track_event(self._vehicle, [kept]).to_bytes()
-        except MessageError:
+        except (TypeError, ValueError):
             return False
         return True

@@ -38,7 +38,10 @@ class Recovery:
         def answered(status: int, body: dict[str, Any]) -> None:
             rows = [dict(zip(NAMES, row, strict=True)) for row in body.get("positions", ())]
             for row in rows:
-                self._fixes.recover(row)
+                try:
+                    self._fixes.recover(row)
+                except (TypeError, ValueError):  # nothing proves the bits of stored positions
+                    log.warning("the position with number %s cannot be read", row["n"])
             if status == 200 and rows:
                 self._ask(rows[-1]["n"])
                 return

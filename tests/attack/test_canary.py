@@ -28,7 +28,7 @@ from tests.brokers import mosquitto
 from tests.core.world import SECURING, World
 from tests.delivery.prepared import Prepared, store
 from tests.delivery.uplink_parts import LoopLink
-from tests.delivery.world import Delivery, Outcome, play
+from tests.delivery.world import Delivery, play_as
 from tests.faults.crew_of_the_killed import TRIP, Crew
 from tests.integration.uplink_control import TRIP as TRIP_ID
 from tests.integration.uplink_control import fix_body, new_id, notice_data, now
@@ -61,6 +61,7 @@ class Marked(Delivery):
 
     found: list[str]
     seen: int
+    has_spoken = False
 
     def build(self, weather: Any) -> None:
         super().build(weather)
@@ -83,9 +84,14 @@ class Marked(Delivery):
         while self.vehicle.trip is None or self.vehicle.trip.phase != "under_way":
             await asyncio.sleep(1.0)
         await asyncio.sleep(self.random.uniform(1.0, 4.0))
-        trip = self.vehicle.trip
-        if trip is not None and trip.phase == "under_way" and trip.notices:
-            await self.vehicle.order("told_by_radio", notice=trip.notices[0].id, post=f"{MARK} post")
+        while (trip := self.vehicle.trip) is None or not trip.notices:  # control is just being started again
+            await asyncio.sleep(0.5)
+        await self.vehicle.order("told_by_radio", notice=trip.notices[0].id, post=f"{MARK} post")
+        self.has_spoken = True
+
+    @property
+    def is_over(self) -> bool:
+        return super().is_over and self.has_spoken
 
 
 @pytest.fixture(scope="module")
@@ -110,17 +116,9 @@ def test_H32_random_trips_with_faults_tell_nothing_that_was_typed(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     first = drawn_seed()
-    messages = typed = 0
+    messages = 0
     for seed in range(first, first + count):
-        worlds: list[Marked] = []
-
-        class Kept(Marked):
-            async def run(self) -> Outcome:
-                worlds.append(self)  # noqa: B023 (used within this turn)
-                return await super().run()
-
-        play(seed, tmp_path / str(seed), *marked, kind=Kept)
-        (world,) = worlds
+        _, world = play_as(Marked, seed, tmp_path / str(seed), *marked)
         assert world.found == [], f"seed {seed}: {MARK} on {set(world.found)}"
         assert MARK not in caplog.text, (
             f"seed {seed}: {[line for line in caplog.text.splitlines() if MARK in line][:3]}"
@@ -128,12 +126,13 @@ def test_H32_random_trips_with_faults_tell_nothing_that_was_typed(
         caplog.clear()
         messages += world.seen
         journal = b"".join(path.read_bytes() for path in (tmp_path / str(seed) / "state").glob("journal.db*"))
-        typed += f"{MARK} court".encode() in journal and f"{MARK} post".encode() in journal
+        assert f"{MARK} court".encode() in journal and f"{MARK} post".encode() in journal, (
+            f"seed {seed}: nothing was typed"
+        )
         for path in (tmp_path / str(seed)).rglob("*"):
             if path.is_file() and not path.name.startswith("journal.db") and path.parent.name != "state":
                 assert MARK.encode() not in path.read_bytes(), f"seed {seed}: {path}"
         shutil.rmtree(tmp_path / str(seed))
-    assert typed > 0.8 * count, "in too few of them was anything typed"  # a world may end before the call by radio
     tell("canary: trips", count)
     tell("canary: messages looked at", messages)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.core.world import World
 from tests.delivery.network import Weather
 from tests.delivery.uplink_parts import LoopLink
-from tests.delivery.world import Delivery, Outcome, play
+from tests.delivery.world import Delivery, Outcome, play_as
 from tests.resources import rss_mib
 from vehicle_agent.control.store import FILE_NAME
 from vehicle_agent.messages.events import parse_time
@@ -139,11 +139,4 @@ def is_near(moments: list[datetime], at: datetime, within_s: float) -> bool:
 
 def play_killed(seed: int, directory: Path, prepared: tuple[Path, World]) -> tuple[Outcome, Killed]:
     """An outage of three hours and everything that is killed in it."""
-    found: list[Killed] = []
-
-    class Recorded(Killed):
-        async def run(self) -> Outcome:
-            found.append(self)
-            return await super().run()
-
-    return play(seed, directory, *prepared, kind=Recorded), found[0]
+    return play_as(Killed, seed, directory, *prepared)

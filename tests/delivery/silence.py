@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.core.world import World
 from tests.delivery.network import Weather
-from tests.delivery.world import Delivery, Outcome, play
+from tests.delivery.world import Delivery, Outcome, play_as
 from vehicle_agent.messages import topics
 
 CONFIRM_WITHIN_S = 120.0  # the contract's default
@@ -23,7 +23,6 @@ class Silent(Delivery):
     has_desk: bool
     first_overdue_s: dict[str, float]
     seen: list[tuple[str, str]]  # stage and place in the story
-    events: list[Json]
     told: Json
     reported: list[Json]
 
@@ -98,15 +97,7 @@ class Silent(Delivery):
 
 
 def silent(unit: str, tmp_path: Path, prepared: tuple[Path, World], *, has_desk: bool) -> tuple[Outcome, Silent]:
-    found: list[Silent] = []
-
-    class Chosen(Silent):
-        async def run(self) -> Outcome:
-            self.unit, self.has_desk = unit, has_desk
-            found.append(self)
-            return await super().run()
-
-    return play(16, tmp_path / "world", *prepared, kind=Chosen), found[0]
+    return play_as(Silent, 16, tmp_path / "world", *prepared, unit=unit, has_desk=has_desk)
 
 
 def stages(world: Silent) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.world import World
 from tests.delivery.outage import FIX_EVERY_S, Outage, play_killed
-from tests.delivery.world import UNITS, Outcome, play
+from tests.delivery.world import UNITS, play_as
 from vehicle_agent.uplink.track import Kept, Track
 
 FIRST_NOTICE_WITHIN_S = 10.0  # hazards.md, H17
@@ -28,7 +28,6 @@ def test_H17_after_an_outage_notices_go_first_and_everything_arrives(
     monkeypatch: pytest.MonkeyPatch,
     tell: Callable[[str, int], None],
 ) -> None:
-    found: list[Outage] = []
     kept: list[str] = []
     keep = Track.keep
 
@@ -38,16 +37,9 @@ def test_H17_after_an_outage_notices_go_first_and_everything_arrives(
 
     monkeypatch.setattr(Track, "keep", remembered)
 
-    class Recorded(Outage):
-        async def run(self) -> Outcome:
-            self.hours = hours
-            found.append(self)
-            return await super().run()
-
-    outcome = play(17, tmp_path / "world", *prepared, kind=Recorded)
+    outcome, world = play_as(Outage, 17, tmp_path / "world", *prepared, hours=hours)
     assert not outcome.wrong, str(outcome)
     assert outcome.notices == len(UNITS)
-    world = found[0]
     kinds = [(at_s - world.back_s, topic.rsplit("/", 2)[-2:]) for at_s, topic, _ in world.said]
     first = {name: next(at_s for at_s, parts in kinds if name in parts) for name in ("notices", "position", "track")}
     print(first, f"memory grew by {world.grown_mib:.1f} MiB")

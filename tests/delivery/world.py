@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,6 +35,8 @@ UNITS = ("almaty-mp", "karaganda-mp", "astana-mp")  # where it comes from, on th
 FAULTS_S = 300.0
 REST_S = 900.0
 
+Kind = TypeVar("Kind", bound="Delivery")
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -51,15 +53,24 @@ class Outcome:
         return "\n".join([f"seed {self.seed}: {dict(self.faults)}", *self.wrong[:12]])
 
 
-def play(seed: int, directory: Path, template: Path, prepared: World, kind: type[Delivery] | None = None) -> Outcome:
+def play(seed: int, directory: Path, template: Path, prepared: World) -> Outcome:
     """Run the world of this seed in `directory`, which is made; the same seed plays the same world again."""
+    return play_as(Delivery, seed, directory, template, prepared)[0]
+
+
+def play_as(
+    kind: type[Kind], seed: int, directory: Path, template: Path, prepared: World, **traits: Any
+) -> tuple[Outcome, Kind]:
+    """The same of another kind of world, with these attributes; and the world as it is at its end."""
     random.seed(seed)  # the dialler draws its waits from it
     loop = VirtualLoop()
     try:
         with ExitStack() as stack:
             stack.enter_context(patch.object(service, "time", SimpleNamespace(monotonic=loop.time)))
             stack.enter_context(patch.object(desk_clock, "mono_s", loop.time))
-            return loop.run_until_complete((kind or Delivery)(seed, directory, template, prepared, stack).run())
+            world = kind(seed, directory, template, prepared, stack)
+            vars(world).update(traits)
+            return loop.run_until_complete(world.run()), world
     finally:
         loop.close()
 

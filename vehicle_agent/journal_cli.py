@@ -51,8 +51,7 @@ def main(action: str, config_dir: Path, witnesses: Sequence[Path] = ()) -> int:
     try:
         match action:
             case "verify":
-                found = _report(path, sys.stdout)
-                return max([found, *(_hear(path, witness, vehicle.vehicle.id, sys.stdout) for witness in witnesses)])
+                return max(_report(path, sys.stdout), _hear(path, witnesses, vehicle.vehicle.id, sys.stdout))
             case "show":
                 return show(path, sys.stdout, sys.stderr)
             case _:
@@ -113,13 +112,18 @@ def _report(path: Path, out: TextIO) -> int:
     return 0 if found.problem is None else 1
 
 
-def _hear(path: Path, witness: Path, vehicle: str, out: TextIO) -> int:
-    """Hold one desk's register against the journal."""
-    found = hear(read(witness, vehicle), _hashes(path), [_hashes(kept) for kept in _aside(path)])
-    out.write(f"{witness}: {found.agreed} notices of {vehicle} agree, {len(found.missing)} do not\n")
-    for line in found.missing:
-        out.write(f"  {line}\n")
-    return 1 if found.missing else 0
+def _hear(path: Path, witnesses: Sequence[Path], vehicle: str, out: TextIO) -> int:
+    """Hold the desks' registers against the journal, which is read once for all of them."""
+    if not witnesses:
+        return 0
+    journal, aside = _hashes(path), [_hashes(kept) for kept in _aside(path)]
+    is_missing = False
+    for witness in witnesses:
+        found = hear(read(witness, vehicle), journal, aside)
+        out.write(f"{witness}: {found.agreed} notices of {vehicle} agree, {len(found.missing)} do not\n")
+        out.writelines(f"  {line}\n" for line in found.missing)
+        is_missing |= bool(found.missing)
+    return int(is_missing)
 
 
 def _aside(path: Path) -> list[Path]:

@@ -128,7 +128,9 @@ class Fixes:
         """The oldest of them."""
         if (oldest := self._track.oldest) is not None and oldest.boot_id != self.boot_id:
             return oldest
-        of_this_boot = [*self._live.values(), *([oldest] if oldest else ()), *(self._meanwhile or ())]
+        of_this_boot = [*self._live.values(), *([oldest] if oldest else ())]
+        if self._meanwhile:
+            of_this_boot.append(self._meanwhile[0])
         return min(of_this_boot, key=lambda one: one.mono_s, default=None)
 
     @property

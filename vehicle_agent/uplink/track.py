@@ -52,8 +52,7 @@ class Track:
 
     def __init__(self, kept_max: int = KEPT_MAX) -> None:
         self._kept: deque[bytes] = deque()  # packed: a third of what Python's objects take
-        self._owners: dict[tuple[str | None, str], int] = {}
-        self._owner_list: list[tuple[str | None, str]] = []
+        self._owners: list[tuple[str | None, str]] = []  # trips and boots; a packed fix has its owner's place
         self._kept_max = kept_max
         self._flying: deque[Batch] = deque()
         self._flying_count = 0  # fixes in `_flying`, the first ones of `_kept`
@@ -138,20 +137,21 @@ class Track:
 
     def _pack(self, kept: Kept) -> bytes:
         owner = (kept.trip, kept.boot_id)
-        number = self._owners.setdefault(owner, len(self._owner_list))
-        if number == len(self._owner_list):
-            self._owner_list.append(owner)
-        return _HEAD.pack(kept.mono_s, number) + json.dumps(kept.point, separators=(",", ":")).encode()
+        if owner not in self._owners:
+            self._owners.append(owner)
+        return (
+            _HEAD.pack(kept.mono_s, self._owners.index(owner)) + json.dumps(kept.point, separators=(",", ":")).encode()
+        )
 
     def _unpack(self, packed: bytes) -> Kept:
         mono_s, number = _HEAD.unpack_from(packed)
-        trip, boot_id = self._owner_list[number]
+        trip, boot_id = self._owners[number]
         return Kept(trip, boot_id, mono_s, tuple(json.loads(packed[_HEAD.size :])))
 
     def _is_later(self, packed: bytes, live: bytes) -> bool:
         """Whether this is later than one that went out live; what is of an earlier boot is not."""
         (mono_s, number), (live_s, live_number) = _HEAD.unpack_from(packed), _HEAD.unpack_from(live)
-        is_same_boot = self._owner_list[number][1] == self._owner_list[live_number][1]
+        is_same_boot = self._owners[number][1] == self._owners[live_number][1]
         return bool(is_same_boot and mono_s > live_s)
 
 

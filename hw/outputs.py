@@ -5,7 +5,7 @@ No line here ever holds a door shut, and each has a pull-down outside: whatever 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +18,7 @@ from hw.pins import Pin
 # Taken and released before all others: a dead program leaves its lines as they were, and letting go of the pulse is an
 # edge on it. With the enable line still high that edge would close the relay once more.
 FIRST = "permit_enable"
+PULSE = "permit_pulse"
 
 
 class OutputLines:
@@ -50,6 +51,24 @@ class OutputLines:
                 failed.append(f"{name} ({error!s})")
         if failed:
             raise RigError(f"outputs that cannot be driven: {', '.join(failed)}. The pulsing relay drops by itself.")
+
+    def pulse(self, level: bool, by_s: float, mono: Callable[[], float]) -> bool:
+        """Makes an edge of the permit's pulse, but not when `mono`, in seconds, is beyond `by_s`: it closes a relay.
+
+        False: not made, or held up between the look at the clock and the line; then the caller releases the permit at
+        once. Nothing may stand between the two that takes time, so the pin is driven without its device's other duties.
+        Raises RigError when the line cannot be driven.
+        """
+        device = self._devices[PULSE]
+        try:
+            pin = device.pin
+            if mono() > by_s:
+                return False
+            pin.state = level
+        except Exception as error:
+            raise RigError(f"{PULSE} cannot be driven ({error!s}). The relay drops by itself.") from error
+        self._levels[PULSE] = level
+        return mono() <= by_s
 
     def read_back(self) -> dict[str, bool]:
         """The levels as the pins have them."""

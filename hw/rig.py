@@ -6,7 +6,7 @@ driven raises. One `Rig` belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,6 +152,12 @@ class Rig:
         if self._outputs is None:
             raise RigError("the rig is closed")
         self._outputs.write(levels)
+
+    def pulse(self, level: bool, by_s: float, mono: Callable[[], float]) -> bool:
+        """An edge of the permit's pulse unless it comes later than `by_s`; see `OutputLines.pulse`."""
+        if self._outputs is None:
+            raise RigError("the rig is closed")
+        return self._outputs.pulse(level, by_s, mono)
 
     def read_back(self) -> dict[str, bool]:
         """The outputs' levels as the pins have them."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
 from pathlib import Path
 
 import pytest
+from gpiozero.pins.mock import MockFactory
 
-from hw.rig import RigReading
+from hw.outputs import OutputLines
+from hw.pins import parse_output
 from tests.core.world import SETTINGS
 from vehicle_agent.control.clock import Clock
 from vehicle_agent.control.devices import Devices
@@ -19,35 +21,41 @@ from vehicle_agent.control.server import Server
 from vehicle_agent.control.sessions import Sessions
 
 HOLD_MIN_S = 0.15  # hw/README.md, of any build, hot and cold
-ON = {"permit_enable": True}
+ON, OFF = {"permit_enable": True}, {"permit_enable": False}
 
 
-class Lines:
-    """A rig whose only memory is what was driven last."""
+class Moments:
+    """A clock that is moved by hand, or moves on by itself after it was looked at, as for one who is held up there."""
 
     def __init__(self) -> None:
-        self.driven: dict[str, bool] = {}
+        self.now_s = 100.0
+        self.held_up_s: deque[float] = deque()
 
-    def write(self, levels: Mapping[str, bool]) -> None:
-        self.driven = dict(levels)
+    def __call__(self) -> float:
+        seen_s = self.now_s
+        self.now_s += self.held_up_s.popleft() if self.held_up_s else 0.0
+        return seen_s
 
-    def read(self, at_s: float) -> RigReading:
-        raise NotImplementedError
+
+@pytest.fixture
+def mono() -> Moments:
+    return Moments()
 
 
-@pytest.mark.parametrize(
-    ("gap_s", "is_late"), [(0.02, False), (0.1, False), (0.14, True), (HOLD_MIN_S, True), (0.221, True), (5.0, True)]
-)
-def test_H06_H07_a_late_edge_is_not_made_and_the_permit_is_released(
-    tmp_path: Path, gap_s: float, is_late: bool
-) -> None:
-    now_s, lines = [100.0], Lines()
-    clock = Clock(mono=lambda: now_s[0])
+@pytest.fixture
+def lines() -> OutputLines:
+    pins = {"permit_enable": "GPIO23", "permit_pulse": "GPIO24"}
+    return OutputLines(MockFactory(), {name: parse_output(text) for name, text in pins.items()})
+
+
+@pytest.fixture
+def control(tmp_path: Path, mono: Moments, lines: OutputLines) -> Control:
+    clock = Clock(mono=mono)
     journal = Journal(tmp_path, clock.mono)
     sessions = Sessions(parse_pin_hash(hash_pin("2468")), session_s=60, wrong_max=5, lockout_s=1, mono=clock.mono)
     intake = Intake(sessions, journal)
     server = Server(tmp_path / "sock", intake.handle, prepare=intake.prepare, turn=intake.turn, gone=intake.gone)
-    control = Control(
+    return Control(
         rig=lines,  # type: ignore[arg-type]
         settings=SETTINGS,
         clock=clock,
@@ -61,11 +69,44 @@ def test_H06_H07_a_late_edge_is_not_made_and_the_permit_is_released(
         intake=intake,
         server=server,
     )
-    assert not control.drive(ON), "the first edge of a permit follows none"
-    assert lines.driven == {"permit_enable": True, "permit_pulse": True}
-    now_s[0] += gap_s
-    assert control.drive(ON) is is_late
-    assert lines.driven == {"permit_enable": not is_late, "permit_pulse": False}
-    now_s[0] += 5.0
-    assert control.drive({"permit_enable": False}) is False
-    assert not control.drive(ON), "a new permit begins anew"
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "is_late"), [(0.02, False), (0.1, False), (0.14, True), (HOLD_MIN_S, True), (0.221, True), (5.0, True)]
+)
+def test_H06_H07_a_late_edge_is_not_made_and_the_permit_is_released(
+    control: Control, lines: OutputLines, mono: Moments, gap_s: float, is_late: bool
+) -> None:
+    assert not control.drive(ON, mono.now_s), "the first edge of a permit follows none"
+    assert lines.read_back() == {"permit_enable": True, "permit_pulse": True}
+    mono.now_s += gap_s
+    assert control.drive(ON, mono.now_s) is is_late
+    assert lines.read_back() == {"permit_enable": not is_late, "permit_pulse": False}
+    mono.now_s += 5.0
+    assert control.drive(OFF, mono.now_s) is False
+    assert not control.drive(ON, mono.now_s), "a new permit begins anew"
+
+
+def test_H06_H07_the_first_edge_of_a_permit_is_not_made_on_what_was_read_long_ago(
+    control: Control, lines: OutputLines, mono: Moments
+) -> None:
+    began_s = mono.now_s
+    mono.now_s += HOLD_MIN_S
+    assert control.drive(ON, began_s)
+    assert lines.read_back() == {"permit_enable": False, "permit_pulse": False}
+
+
+@pytest.mark.parametrize(("looks", "seen"), [(1, [False]), (2, [False, True, False])])
+def test_H06_H07_one_who_is_held_up_at_the_line_makes_no_edge_or_ends_the_permit_with_it(
+    control: Control, lines: OutputLines, mono: Moments, looks: int, seen: list[bool]
+) -> None:
+    """Held up before the last look at the clock there is no edge; after it there is one, and the permit ends."""
+    for _ in range(2):
+        control.drive(ON, mono.now_s)
+        mono.now_s += 0.02
+    mono.held_up_s.extend([0.0] * (looks - 1) + [HOLD_MIN_S])
+    pulse = lines._devices["permit_pulse"].pin
+    pulse.clear_states()
+    assert control.drive(ON, mono.now_s)
+    assert [state.state for state in pulse.states] == seen
+    assert lines.read_back() == {"permit_enable": False, "permit_pulse": False}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.kinds import KINDS
 from tests.faults.side_by_side import side_by_side
-from tests.faults.victim import Victim
+from tests.faults.victim import PULL_IN_NS, Victim, pulled_in
 
 SCHEDULINGS = ("ordinary", "unit", "unit", "unit")  # the first has no help against what takes the cores away
 # One hundred in all; what needs a whole new check afterwards is the dearest.
@@ -67,6 +67,13 @@ def cases(times: int) -> list[tuple[str, int]]:
 
 def among(vehicles: list[Victim], kind: str) -> list[Victim]:
     return vehicles[ONE.get(kind, slice(1, None))]
+
+
+def test_a_relay_follows_what_lasts_and_nothing_shorter() -> None:
+    blip, hold = [(100, True), (100 + PULL_IN_NS - 1, False)], [(100, True), (100 + PULL_IN_NS, False)]
+    assert pulled_in(blip) == []
+    assert pulled_in(hold) == hold
+    assert pulled_in([*blip, (10**9, True)]) == [(10**9, True)], "what does not end has closed"
 
 
 @pytest.mark.parametrize(("kind", "count"), [case for case in cases(1) if not case[0].endswith("_in_test")])

@@ -13,6 +13,7 @@ import signal
 import socket
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from vehicle_agent.journal_cli import verify
 RESTART_S = 1.0  # RestartSec= of control's unit
 BACK_WITHIN_S = 30.0  # a loaded machine's start; what is promised is measured on the wires
 PRESS_S = 0.1
+PULL_IN_NS = 3_000_000  # hw/README.md: no relay of ours closes on less; the bench's is ideal and does at once
 CUT_OFF_S = 10.0  # hw/README.md: charged while the line is high, discharged as fast while it is low
 
 
@@ -172,9 +174,16 @@ class Victim:
     def relay_opened(self, since_ns: int, within_s: float) -> float:
         """Milliseconds from then until the relay was open for good: it must not have closed again by now."""
         until(lambda: not self.is_relay_closed, "the relay opens", within_s)
+        opened_ns = self.opened_ns(since_ns)
+        return 0.0 if opened_ns is None else (opened_ns - since_ns) / 1e6
+
+    def opened_ns(self, since_ns: int) -> int | None:
+        """When the relay that was closed then opened, for good. None: it has stayed as it was."""
         edges = self.edges("permit_relay", since_ns)
-        assert [level for _, level in edges] in ([], [False]), f"the relay closed again: {edges}"
-        return (edges[0][0] - since_ns) / 1e6 if edges else 0.0
+        held = [edges[0], *pulled_in(edges[1:])] if edges else []
+        shown = [(round((at_ns - since_ns) / 1e6, 3), level) for at_ns, level in edges]
+        assert [level for _, level in held] in ([], [False]), f"the relay closed by itself; ms after the fault: {shown}"
+        return edges[0][0] if edges else None
 
     @property
     def is_relay_closed(self) -> bool:
@@ -190,7 +199,7 @@ class Victim:
         assert shown["counts"] == counts
         refused = self.commander.act("board_person", cell=2)[1]["refusals"][0]["code"]
         assert refused in ("reopen_needed", "wrong_phase"), refused
-        assert not [edge for edge in self.edges("permit_relay", since_ns) if edge[1]], "the relay closed by itself"
+        self.opened_ns(since_ns)
         assert not self.is_relay_closed
 
     def is_whole(self) -> None:
@@ -217,6 +226,17 @@ class Victim:
     @staticmethod
     def _is(entry: Json, wire: str, since_ns: int) -> bool:
         return bool(entry["wire"] == wire and entry["t_ns"] >= since_ns)
+
+
+def pulled_in(edges: Sequence[tuple[int, bool]]) -> list[tuple[int, bool]]:
+    """The edges of a relay that was open before them, without the closings that end before any relay follows."""
+    kept: list[tuple[int, bool]] = []
+    for at_ns, level in edges:
+        if kept and kept[-1][1] and not level and at_ns - kept[-1][0] < PULL_IN_NS:
+            kept.pop()
+        else:
+            kept.append((at_ns, level))
+    return kept
 
 
 def wait_s(span_s: float) -> None:

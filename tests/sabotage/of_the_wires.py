@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.patching import Sabotage
 
 LOOPS = "tests/contract/test_loops.py::"
+PULSE_GAP = "tests/contract/test_pulse_gap.py::"
 PANEL = "tests/contract/test_panel.py::"
 RIG = "tests/contract/test_rig.py::"
 REFUSALS = "tests/contract/test_rig_refusals.py::"
@@ -162,8 +163,8 @@ SABOTAGES = (
         "the pulse from a timer's thread",
         "H06",
         "vehicle_agent/control/loop.py",
-        '        self._rig.write({**levels, "permit_pulse": self._is_pulsed})\n',
-        """        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
+        "        self._pulsed_at_s = before_s if is_made else None\n",
+        """        self._pulsed_at_s = before_s if is_made else None
         if not hasattr(self, "_beat"):
             import threading
             import time
@@ -178,6 +179,22 @@ SABOTAGES = (
             self._beat.start()
 """,
         (KILLS + "[deadlock-8]",),
+    ),
+    Sabotage(
+        "no look at the clock before the pulse's edge",
+        "H07",
+        "hw/outputs.py",
+        "            if mono() > by_s:\n",
+        "            if False:\n",
+        (PULSE_GAP + "test_H06_H07_one_who_is_held_up_at_the_line_makes_no_edge_or_ends_the_permit_with_it",),
+    ),
+    Sabotage(
+        "no look at the clock after the pulse's edge",
+        "H07",
+        "hw/outputs.py",
+        "        return mono() <= by_s\n",
+        "        return True\n",
+        (PULSE_GAP + "test_H06_H07_one_who_is_held_up_at_the_line_makes_no_edge_or_ends_the_permit_with_it",),
     ),
     Sabotage(
         "the watchdog is fed from a thread of its own",

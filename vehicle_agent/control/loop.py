@@ -128,20 +128,22 @@ class Control:
         self.journal.append(envelope)
         return envelope.id
 
-    def drive(self, levels: dict[str, bool]) -> bool:
-        """Drive the outputs. True when the edge would come too late: the permit is released instead.
+    def drive(self, levels: dict[str, bool], at_s: float) -> bool:
+        """Drive what a scan begun at `at_s` decided. True: its edge came too late, and the permit is released.
 
-        The core compares when scans began; one that is held up between its beginning and this point is only seen here.
+        The core compares when scans began; one that is held up between its beginning and its edge is only seen here.
         """
-        now_s = self.clock.mono()
-        is_late = levels["permit_enable"] and self._pulsed_at_s is not None and now_s - self._pulsed_at_s > PULSE_GAP_S
-        if is_late:
+        self._rig.write(levels if levels["permit_enable"] else {**levels, "permit_pulse": False})
+        before_s, after_s = self.clock.mono(), at_s if self._pulsed_at_s is None else self._pulsed_at_s
+        is_wanted = levels["permit_enable"]
+        is_made = is_wanted and self._rig.pulse(not self._is_pulsed, after_s + PULSE_GAP_S, self.clock.mono)
+        if is_wanted and not is_made:
             levels = {**levels, "permit_enable": False}
+            self._rig.write({**levels, "permit_pulse": False})
         self._levels = levels
-        self._is_pulsed = levels["permit_enable"] and not self._is_pulsed
-        self._pulsed_at_s = now_s if levels["permit_enable"] else None
-        self._rig.write({**levels, "permit_pulse": self._is_pulsed})
-        return is_late
+        self._is_pulsed = is_made and not self._is_pulsed
+        self._pulsed_at_s = before_s if is_made else None
+        return is_wanted and not is_made
 
     def journal_problem(self) -> str | None:
         """Why nothing can be promised to be on disk; None while all is well."""
@@ -230,7 +232,7 @@ class Control:
         self.live = step.live
         if self.is_live:
             self.trip = step.trip
-        is_late = self.drive(outputs(self.trip, self.durable, self.live, at_s))
+        is_late = self.drive(outputs(self.trip, self.durable, self.live, at_s), at_s)
         if self.is_live:
             self.journal.append(*step.envelopes)
             if is_late:

@@ -84,12 +84,16 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def _add_journal(add: Add, configured: argparse.ArgumentParser) -> None:
-    journal = add("journal", _journal, "check the hash chain, read the journal, export it as JSON Lines", configured)
-    journal.add_argument("action", choices=("verify", "show", "export"))
+    journal = add("journal", _journal, "check the hash chain, read the journal, export it, print a trip", configured)
+    journal.add_argument("action", choices=("verify", "show", "export", "report"))
     journal.add_argument(
         "--witness", type=Path, action="append", default=[], metavar="FILE",
         help="with verify: a desk's register.csv to hold against the journal; may be given more than once",
     )  # fmt: skip
+    journal.add_argument("--trip", metavar="ID", help="with report: the trip to print (default: the newest)")
+    journal.add_argument(
+        "--lang", choices=("kk", "ru", "en"), help="with report: its language (default: the display's)"
+    )
 
 
 def _add_keys(add: Add, configured: argparse.ArgumentParser) -> None:
@@ -221,6 +225,13 @@ def _journal(arguments: argparse.Namespace) -> int:
     if arguments.witness and arguments.action != "verify":
         print("vehicle-agent journal: --witness goes with verify", file=sys.stderr)
         return EXIT_UNUSABLE
+    if (arguments.trip or arguments.lang) and arguments.action != "report":
+        print("vehicle-agent journal: --trip and --lang go with report", file=sys.stderr)
+        return EXIT_UNUSABLE
+    if arguments.action == "report":
+        from vehicle_agent.report.cli import main as report
+
+        return report(arguments.config, arguments.trip, arguments.lang)
     return journal(arguments.action, arguments.config, arguments.witness)
 
 

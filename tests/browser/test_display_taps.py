@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.display_page import Cab, cab
 from tests.browser.display_scenes import alarmed, halted, mixed_checking, notice, refusal, refused_boarding, scene
 from tests.integration.display_rig import wait_for
+from vehicle_agent import texts
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,17 @@ def test_a_tap_runs_the_command(
     screen.tap(key)
     sent = screen.control.wait_command(command)
     assert sent["body"] == {"rev": screen.control.snapshot["rev"], **arguments}
+
+
+def test_R17_isolation_reminds_of_the_requests_reverse_until_it_is_confirmed(screen: Cab) -> None:
+    snapshot = scene("securing")
+    reminder = texts.get(screen.page.evaluate("document.documentElement.lang"), "display.see_reverse")
+    isolation = next(row for row in snapshot["checklist"] if row["item"] == "isolation")
+    for status, is_shown in (("pending", True), ("passed", False), ("expired", False)):
+        isolation["status"] = status
+        screen.show(snapshot)
+        row = screen.page.locator('[data-key="row:isolation"]').first
+        assert (f"{reminder} {snapshot['trip']['request_number']}" in row.inner_text()) is is_shown, status
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from vehicle_agent import texts
 from vehicle_agent.commands import COMMANDS, OpenTrip
 from vehicle_agent.config_checks import INPUTS
 from vehicle_agent.core import alarm_table, interlock, rules
+from vehicle_agent.report.compose import MOMENTS
+from vehicle_agent.report.page import COLUMNS, REPORTED_AS
 
 STATIC = Path(__file__).parents[2] / "vehicle_agent" / "display" / "static"
 PHASES = ("no_trip", "checking", "boarding", "securing", "secured", "under_way", "arrived", "unloading", "closed")
@@ -100,6 +102,9 @@ def keys_of_the_code() -> list[str]:
         *(f"priority.{priority}" for priority in ("critical", "warning", "advisory")),
         *(f"alarm_state.{state}" for state in ("unacknowledged", "acknowledged", "returned", "shelved")),
         *(f"notice.{kind}" for kind in ("departure", "arrival", "correction", "overdue")),
+        *(f"report.column_{number}" for number in range(1, COLUMNS + 1)),
+        *(f"report.{moment}" for moment in MOMENTS if moment not in REPORTED_AS),
+        *REPORTED_AS.values(),
         *(f"panel.{name}" for name in ("driver_ready", "driver_stop", "body_count", "alarm_button")),
     ]
 

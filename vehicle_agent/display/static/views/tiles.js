@@ -44,6 +44,8 @@ export function rowTile(row, snapshot, run) {
   let [sign, tone] = ROW[row.status] ?? ["unknown", "warn"];
   let words = t(`status.${row.status}`);
   if (byHand && row.status === "pending") [sign, tone] = ["box", "todo"];
+  // Appendix 3: who must be kept apart from whom stands on the back of the request.
+  if (row.item === "isolation" && row.status === "pending") words = `${t("display.see_reverse")} ${snapshot.trip?.request_number ?? ""}`;
   if (byHand && row.status === "passed") [sign, words] = ["box_tick", t("status.confirmed")];
   if (row.parts && !isGood(row)) {
     words = `${row.parts.filter((part) => part.confirmed).length}/${row.parts.length}`;

@@ -168,6 +168,25 @@ def test_without_fixes_the_uncertainty_grows_and_ntp_takes_over() -> None:
     assert [change.source for change in world.run(1.1)] == ["ntp"]
 
 
+def test_H11_what_the_kernel_said_of_a_clock_that_was_set_since_is_not_believed() -> None:
+    world = World(TRUE_UTC, synchronised=0.05)
+    world.run(0.1)
+    assert world.source == "ntp"
+    world.system_s += 3600.0
+    world.synchronised = None  # the kernel forgets it at once, but nobody has asked it yet
+    assert world.source == "rtc"
+    assert [change.source for change in world.run(0.02)] == ["rtc"], "in the next scan, not in the next second"
+    assert world.source == "rtc"
+
+
+def test_H11_a_step_by_the_synchronisation_itself_is_believed_at_once() -> None:
+    world = World(TRUE_UTC - timedelta(minutes=1), synchronised=0.05)
+    world.run(0.1)
+    world.system_s += 60.0
+    changes = world.run(0.02)
+    assert [(change.source, change.step_s) for change in changes] == [("ntp", 60.0)]
+
+
 def test_H11_random_steps_of_the_system_clock_are_told_and_touch_no_duration() -> None:
     seed = 11
     print("seed", seed)

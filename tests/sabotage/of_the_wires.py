@@ -197,6 +197,14 @@ SABOTAGES = (
         (PULSE_GAP + "test_H06_H07_one_who_is_held_up_at_the_line_makes_no_edge_or_ends_the_permit_with_it",),
     ),
     Sabotage(
+        "a clock that was set is called synchronised until the next poll",
+        "H11",
+        "vehicle_agent/control/clock.py",
+        "return abs(system_offset_s - self._polled_offset_s) >= SET_S",
+        "return False",
+        ("tests/contract/test_clock.py::test_H11_what_the_kernel_said_of_a_clock_that_was_set_since_is_not_believed",),
+    ),
+    Sabotage(
         "the watchdog is fed from a thread of its own",
         "H06",
         "vehicle_agent/control/loop.py",

@@ -22,11 +22,10 @@ FIX_GAP_S = 10.0  # fixes further apart do not speak for each other
 GNSS_UNCERTAINTY_S = 0.5  # an epoch's sentences take some tenths of a second at 9600 baud
 DRIFT = 50e-6  # a crystal's worst, in seconds a second
 GNSS_HOLD_S = 3600.0  # after an hour without a fix a synchronised system clock is better
-NTP_UNCERTAINTY_S = 1.0  # when only timesyncd's mark is known, not the error
 STEP_S = 1.0  # a smaller change of the wall time is not worth a row
 POLL_S = 1.0
+SET_S = 0.5  # between two answers of the kernel no discipline moves the clock so far; a scan may be as late
 _SLEW = 1 / 16  # share of a fix's deviation that is taken over, so that jitter does not reach the time
-_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -59,13 +58,13 @@ def parse_utc(text: str) -> datetime:
 
 
 def system_synchronisation() -> float | None:
-    """Uncertainty in seconds if the system's clock is synchronised by NTP, else None."""
+    """Uncertainty in seconds if the system's clock is synchronised by NTP now, else None.
+
+    Only the kernel is asked: a daemon's mark that it once was does not go when somebody sets the clock by hand.
+    """
     from vehicle_agent.control.kernel_time import synchronisation_s  # noqa: PLC0415 (ctypes only after the first scan)
 
-    uncertainty_s = synchronisation_s()
-    if uncertainty_s is not None:
-        return uncertainty_s
-    return NTP_UNCERTAINTY_S if _SYNCHRONISED.exists() else None
+    return synchronisation_s()
 
 
 class Clock:
@@ -90,6 +89,7 @@ class Clock:
         self._agreeing = 0
         self._synchronised: float | None = None
         self._polled_at_s: float | None = None
+        self._polled_offset_s = 0.0  # system's wall time minus monotonic, just before that answer
         self._offset_s: float | None = None  # reported wall time minus monotonic, at the last tick
         self._source = "none"
         self._last_ms = 0
@@ -127,8 +127,9 @@ class Clock:
 
     def tick(self, mono_s: float) -> Change | None:
         """Once a scan: look whether the source changed or the time jumped. The first call only looks."""
-        if self._polled_at_s is None or mono_s - self._polled_at_s >= POLL_S:
-            self._polled_at_s = mono_s
+        system_offset_s = self._wall() - mono_s
+        if self._polled_at_s is None or mono_s - self._polled_at_s >= POLL_S or self._was_set(system_offset_s):
+            self._polled_at_s, self._polled_offset_s = mono_s, system_offset_s
             self._synchronised = self._synchronisation()
         source, utc_s, uncertainty_s = self._choose(mono_s)
         offset_s = utc_s - mono_s
@@ -149,9 +150,14 @@ class Clock:
         value = f"{(ms & (2**48 - 1)) << 80 | 0x7 << 76 | self._counter << 64 | low:032x}"
         return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
 
+    def _was_set(self, system_offset_s: float) -> bool:
+        """The system's clock was set since the kernel answered: what it said was of another time."""
+        return abs(system_offset_s - self._polled_offset_s) >= SET_S
+
     def _choose(self, mono_s: float) -> tuple[str, float, float | None]:
         system_s = self._wall()
-        synchronised = self._synchronised if system_s >= self._floor_s else None
+        is_believed = system_s >= self._floor_s and not self._was_set(system_s - mono_s)
+        synchronised = self._synchronised if is_believed else None
         if self._anchor is not None:
             gnss_s = self._anchor[0] + mono_s - self._anchor[1]
             age_s = max(mono_s - self._fixed_at_s, 0.0)

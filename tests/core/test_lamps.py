@@ -1,4 +1,4 @@
-"""Outputs as a function of state: what must hold for each, taken away one at a time (hazards H05 to H07, H13, H37)."""
+"""Outputs as a function of state: what must hold for each, taken away one at a time (H05 to H07, H13, H35, H37)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.core.world import START
 from vehicle_agent.core.interlock import refusal
 from vehicle_agent.core.outputs import outputs
-from vehicle_agent.core.state import Alarm, Live, Test, Tone, Trip
+from vehicle_agent.core.state import Alarm, Live, Row, Test, Tone, Trip
 
 OPEN = Trip(id="t", phase="boarding", is_open=True, opening=7)
 QUIET = Live(at_s=0.0, motion="standing", motion_reason=None)
@@ -78,6 +78,18 @@ def test_H26_the_ready_lamp_is_steady_for_a_report_and_blinks_for_a_refused_pres
             assert shown(live=pressed, now_s=10.0625 + after_s)["ready_lamp"] is lit, after_s
     assert shown(live=replace(ready, refused_press_s=10.0), now_s=12.0)["ready_lamp"]
     assert not shown(live=replace(QUIET, refused_press_s=10.0), now_s=12.0)["ready_lamp"]
+
+
+def test_H35_the_ready_lamp_has_dark_gaps_while_a_person_answers_for_a_sensor() -> None:
+    ready = replace(QUIET, is_driver_ready=True)
+    by_hand = replace(OPEN, rows={"radio": Row("passed"), "ventilation": Row("manual_fallback")})
+    for at_s, lit in ((10.0, False), (10.24, False), (10.25, True), (11.99, True), (12.0, False), (12.25, True)):
+        assert shown(by_hand, live=ready, now_s=at_s)["ready_lamp"] is lit, at_s
+        assert shown(replace(OPEN, rows={"radio": Row("passed")}), live=ready, now_s=at_s)["ready_lamp"], "none by hand"
+        assert not shown(by_hand, live=QUIET, now_s=at_s)["ready_lamp"], "no report, no lamp"
+    pressed = replace(ready, refused_press_s=10.0)
+    assert shown(by_hand, live=pressed, now_s=10.0)["ready_lamp"], "the answer to a press comes first"
+    assert shown(by_hand, live=ready, now_s=10.0)["permit_enable"], "the permit itself is not touched"
 
 
 def alarm(priority: str, **changed: Any) -> Trip:

@@ -11,6 +11,7 @@ from .state import Alarm, Live, Trip
 REFUSED_PRESS_FOR_S = 2.0  # how long the lamp says no
 BLINK_S = 0.125
 COUNTED_FOR_S = 0.15
+BY_HAND_EVERY_S, BY_HAND_DARK_S = 2.0, 0.25
 
 
 def outputs(trip: Trip, durable: Trip, live: Live, now_s: float) -> dict[str, bool]:
@@ -21,7 +22,7 @@ def outputs(trip: Trip, durable: Trip, live: Live, now_s: float) -> dict[str, bo
     return {
         "permit_enable": is_permitted,
         "permit_lamp_red": not is_permitted and trip.phase in ("checking", "boarding"),
-        "ready_lamp": _ready_lamp(live, now_s),
+        "ready_lamp": _ready_lamp(trip, live, now_s),
         "buzzer": _buzzer(trip, live, now_s),
         "fan_inhibit": is_empty and _is_off(live, "ventilation"),
         "light_inhibit": is_empty and _is_off(live, "lighting"),
@@ -47,10 +48,12 @@ def _is_on(live: Live, item: str) -> bool:
     return test is not None and test.stage == "on"
 
 
-def _ready_lamp(live: Live, now_s: float) -> bool:
+def _ready_lamp(trip: Trip, live: Live, now_s: float) -> bool:
+    """Steady for a report; with short dark gaps while persons answer for a sensor, of whom the driver is one."""
     if now_s - live.refused_press_s < REFUSED_PRESS_FOR_S:
         return int((now_s - live.refused_press_s) / BLINK_S) % 2 == 0
-    return live.is_driver_ready
+    is_by_hand = any(row.status == "manual_fallback" for row in trip.rows.values())
+    return live.is_driver_ready and not (is_by_hand and now_s % BY_HAND_EVERY_S < BY_HAND_DARK_S)
 
 
 def _buzzer(trip: Trip, live: Live, now_s: float) -> bool:

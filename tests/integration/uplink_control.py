@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vehicle_agent.control.feed import OWED_A_LINE
 from vehicle_agent.control.ring import COLUMNS, POSITIONS_A_READ
 from vehicle_agent.messages.events import format_time, uuid7
 
@@ -236,7 +237,10 @@ class Control:
                     if self.is_hung:
                         continue
                     status, body = self._answer(request)
-                    self._write(one, {"id": request["id"], "status": status, "body": body})
+                    parts = _parts(body) if request["op"] == "feed" and status == 200 else [body]
+                    self._write(one, {"id": request["id"], "status": status, "body": parts[0]})
+                    for part in parts[1:]:
+                        self._write(one, {"push": "owed", "body": part})
                     if request["op"] == "feed" and status == 200:
                         for row in self.rows[self.cursor :]:
                             self._write(one, {"push": "row", "body": row})
@@ -294,3 +298,12 @@ class Control:
         except OSError:
             with suppress(ValueError):
                 self._fed.remove(one)
+
+
+def _parts(feed: Json) -> list[Json]:
+    """The answer to `feed`, and what of its list does not fit into one line."""
+    owed = feed["notices"]
+    pages = [owed[at : at + OWED_A_LINE] for at in range(0, len(owed), OWED_A_LINE)] or [[]]
+    parts = [{"notices": page, "more": len(owed) - (at + 1) * OWED_A_LINE} for at, page in enumerate(pages)]
+    parts[-1]["more"] = 0
+    return [{**feed, **parts[0]}, *parts[1:]]

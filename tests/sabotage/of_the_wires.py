@@ -205,6 +205,14 @@ SABOTAGES = (
         ("tests/contract/test_clock.py::test_H11_what_the_kernel_said_of_a_clock_that_was_set_since_is_not_believed",),
     ),
     Sabotage(
+        "all that is owed in one line",
+        "H08",
+        "vehicle_agent/control/feed.py",
+        "OWED_A_LINE = 100 ",
+        "OWED_A_LINE = 100_000 ",
+        ("tests/integration/test_control_owed.py::test_H08_thousands_of_notices_that_nobody_confirms_are_all_told",),
+    ),
+    Sabotage(
         "the watchdog is fed from a thread of its own",
         "H06",
         "vehicle_agent/control/loop.py",

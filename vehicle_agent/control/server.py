@@ -39,6 +39,7 @@ class Client:
         self.connection = connection
         self.is_watching = False
         self.feed_from: int | None = None  # the next row that this uplink is to get
+        self.owed: dict[str, dict[str, Any]] = {}  # notices that it is to hear of before any row
         self.is_reading_rows = False
         self.asked = 0  # requests that were handed to the scan and are not answered yet
         self._received = bytearray()

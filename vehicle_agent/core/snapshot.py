@@ -13,6 +13,9 @@ from .notices import wire_time
 from .settings import Settings
 from .state import Live, Notice, Row, Status, Trip
 
+# The newest, which are all of this trip's. A unit without a desk confirms nothing for months; the record has the rest.
+NOTICES_SHOWN_MAX = 100
+
 
 def snapshot(trip: Trip, live: Live, now: Now, settings: Settings) -> dict[str, Any]:
     """Everything of the contract but `rev`, `uplink` and the refusals' texts, which the control process adds."""
@@ -27,7 +30,7 @@ def snapshot(trip: Trip, live: Live, now: Now, settings: Settings) -> dict[str, 
         "checklist": [_row(rule, trip) for rule in checklist(trip, settings)],
         "equipment": {name: _equipment(live, name, now) for name in equipment.names(settings)},
         "counts": {"commander": trip.commander, "body": trip.body, "unloaded": trip.unloaded},
-        "notices": [_notice(n, now, settings) for n in trip.notices],
+        "notices": [_notice(n, now, settings) for n in trip.notices[-NOTICES_SHOWN_MAX:]],
         "alarms": _alarms(trip),
         "position": _position(live, now),
         "motion": live.motion,

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from vehicle_agent.control_client import ControlClient, Push
 from vehicle_agent.messages import jws, topics
@@ -24,6 +24,7 @@ from vehicle_agent.uplink.flights import Flight, Flights
 from vehicle_agent.uplink.intake import Intake, Known
 from vehicle_agent.uplink.link import Acked, Arrived, Connected, Link, Lost, Will
 from vehicle_agent.uplink.link import Event as LinkEvent
+from vehicle_agent.uplink.opening import whole
 from vehicle_agent.uplink.options import Options
 from vehicle_agent.uplink.outbox import Outbox, Owed
 from vehicle_agent.uplink.presence import Presence
@@ -106,8 +107,7 @@ class Uplink:
     async def _listen(self) -> None:
         while True:
             self._wants_feed = False
-            feed = cast("AsyncGenerator[Push, None]", self._client.subscribe("feed"))
-            async with contextlib.aclosing(feed) as pushes:
+            async with contextlib.aclosing(whole(self._client.subscribe("feed"))) as pushes:
                 async for push in pushes:
                     try:
                         self._on_push(push, time.monotonic())

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Self
 
+CLEAN = 0x02  # of the flags of a CONNECT
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
 RECV_TIMEOUT_S = 30.0  # a peer that says nothing for so long has been forgotten by its test
 
@@ -154,6 +155,7 @@ class FakeBroker:
         self.script: Script = Peer.hold
         self.accepted = 0
         self.levels: list[int] = []  # of the protocol, as each connection greeted
+        self.keeps_session: list[tuple[int, bool]] = []  # with each level: whether a session is to be kept
         self.served = 0
         self.wrong: list[BaseException] = []
         self._rng = random.Random(seed)
@@ -197,7 +199,9 @@ class FakeBroker:
         channel.settimeout(0.5)
         with contextlib.suppress(OSError, ValueError, IndexError):
             head = channel.recv(64, socket.MSG_PEEK)
-            self.levels.append(head[head.index(b"MQTT") + 4])
+            level, flags = head[head.index(b"MQTT") + 4 :][:2]
+            self.levels.append(level)
+            self.keeps_session.append((level, not flags & CLEAN))
 
     def _serve(self, channel: socket.socket, script: Script, rng: random.Random) -> None:
         channel.settimeout(RECV_TIMEOUT_S)

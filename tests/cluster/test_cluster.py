@@ -51,7 +51,8 @@ def test_H08_H09_H17_a_node_killed_in_the_middle_of_a_thousand_notices_costs_non
             stages = [row["data"] for row in rig.control.rows if row["type"] == "notice_stage"]
             acknowledged = [one["notice"] for one in stages if one["stage"] == "acknowledged"]
             assert sorted(acknowledged) == sorted(recorded), "one was acknowledged twice, or never"
-            assert desk.get("/api/v1/warnings") == []
+            # Having lost a node a cluster may say again all that it ever said; what finds no room is counted.
+            assert {warning["reason"] for warning in desk.get("/api/v1/warnings")} <= {"overload"}
             assert "Traceback" not in rig.log + desk.log.read_text()
         finally:
             desk.kill()

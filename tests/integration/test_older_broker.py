@@ -39,6 +39,9 @@ def test_H17_a_notice_and_the_officers_word_go_through_a_broker_of_the_older_pro
             until(lambda: rig.control.stages[row["id"]] == "received", 20.0)
             assert desk.acknowledge(row["id"]).status_code == 200
             until(lambda: rig.control.stages[row["id"]] == "acknowledged", 20.0)
+            assert {kept for level, kept in front.keeps_session if level == 4} == {True}, (
+                "on a cluster none could return"
+            )
             desk.kill()  # the broker keeps the session: what comes meanwhile is there afterwards
             away = rig.control.record_notice(UNIT)
             until(lambda: rig.control.stages[away["id"]] == "at_broker", 20.0)

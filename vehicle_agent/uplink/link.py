@@ -172,7 +172,9 @@ class Link:
             packet_bytes_max=PACKET_BYTES_MAX,
             client_id=self._address.client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if self._is_v5 else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if self._is_v5 else True,
+            # A kept session for the older protocol: of a clean one a cluster has the queue on one node alone, and while
+            # that node is down the vehicle can subscribe at no other.
+            clean_session=None if self._is_v5 else False,
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S

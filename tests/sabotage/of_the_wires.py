@@ -213,6 +213,14 @@ SABOTAGES = (
         ("tests/integration/test_control_owed.py::test_H08_thousands_of_notices_that_nobody_confirms_are_all_told",),
     ),
     Sabotage(
+        "copies of a notice count as a flood",
+        "H09",
+        "vehicle_agent/dispatch/inbox.py",
+        "if delivery.payload in waiting:",
+        "if False:",
+        ("tests/contract/test_inbox.py::test_H09_after_an_absence_the_copies_of_one_notice_are_one_and_no_flood",),
+    ),
+    Sabotage(
         "the watchdog is fed from a thread of its own",
         "H06",
         "vehicle_agent/control/loop.py",

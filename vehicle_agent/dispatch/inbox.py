@@ -1,13 +1,14 @@
 """The only door between the broker's thread and the desk: bounded, judging nothing but address, size, flag and quota.
 
-Each topic has its own quota, so a vehicle that floods cannot push another vehicle's notice out. Of state, session and
-position only the newest per vehicle waits. What finds no room is counted; a vehicle sends its notice again anyway.
+Each topic has its own quota, so a vehicle that floods cannot push another vehicle's notice out. Of a notice one copy
+waits, of state, session and position only the newest per vehicle. What finds no room is counted; a vehicle sends its
+notice again anyway.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -39,7 +40,7 @@ class Inbox:
         self._vehicles = vehicles
         self._ready = threading.Condition()
         self._notices: deque[Delivery] = deque()
-        self._waiting: Counter[str] = Counter()
+        self._waiting: dict[str, set[bytes]] = {}  # what waits of each topic, byte for byte
         self._newest: dict[str, Delivery] = {}
         self._events: deque[Delivery] = deque()
         self._calls: deque[Callable[[], None]] = deque()
@@ -96,9 +97,12 @@ class Inbox:
     def _put_notice(self, delivery: Delivery, vehicle: str, unit: str) -> Refusal | None:
         if delivery.retain:
             return Refusal(Reason.RETAINED, vehicle, unit)
-        if self._waiting[delivery.topic] >= WAITING_PER_TOPIC:
+        waiting = self._waiting.setdefault(delivery.topic, set())
+        if delivery.payload in waiting:
+            return None  # after an absence the broker has every copy that was sent meanwhile; one is enough to answer
+        if len(waiting) >= WAITING_PER_TOPIC:
             return Refusal(Reason.OVERLOAD, vehicle, unit)
-        self._waiting[delivery.topic] += 1
+        waiting.add(delivery.payload)
         self._notices.append(delivery)
         self._ready.notify()
         return None
@@ -125,7 +129,9 @@ class Inbox:
         self._calls.clear()
         while self._notices and len(batch.notices) < notices_max:
             delivery = self._notices.popleft()
-            self._waiting[delivery.topic] -= 1
+            self._waiting[delivery.topic].discard(delivery.payload)
+            if not self._waiting[delivery.topic]:
+                del self._waiting[delivery.topic]
             batch.notices.append(delivery)
         if is_lazy_due:
             batch.reports = [*self._newest.values(), *self._events]

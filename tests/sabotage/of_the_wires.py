@@ -221,6 +221,14 @@ SABOTAGES = (
         ("tests/contract/test_inbox.py::test_H09_after_an_absence_the_copies_of_one_notice_are_one_and_no_flood",),
     ),
     Sabotage(
+        "a start forgets the numbers of settled notices",
+        "H10",
+        "vehicle_agent/control/past.py",
+        "if notice in self._newest.values():",
+        "if False:",
+        ("tests/contract/test_journal_past.py::test_H08_what_a_start_folds_gives_the_trip_of_all_rows",),
+    ),
+    Sabotage(
         "the watchdog is fed from a thread of its own",
         "H06",
         "vehicle_agent/control/loop.py",

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vehicle_agent.control import wal
 from vehicle_agent.control.aside import MovedAside, flush_directory, forget, move_aside, note_loss, resume
 from vehicle_agent.control.ballast import Ballast
 from vehicle_agent.control.chain import COLUMNS, ChainError, Head, Row, to_row, walk
+from vehicle_agent.control.past import Past
 from vehicle_agent.control.ring import Ring, Told, is_damage
 
 FILE_NAME = "journal.db"
@@ -49,44 +50,12 @@ class Opening:
     """What a start needs to know of the past: rows to fold, in order, and where things stood."""
 
     head: Head
-    rows: tuple[Row, ...]  # notices and commissioning of earlier trips, then everything from the last trip_opened on
+    rows: tuple[Row, ...]  # what outlives earlier trips, then everything from the last trip_opened on
     last: Row | None
     last_pin: Row | None  # newest of session_opened, pin_wrong, pin_locked
     last_trusted_at: str | None  # newest time that came from gnss or ntp
     cursor: int
     moved: MovedAside | None
-
-
-@dataclass(slots=True)
-class _Past:
-    """Gathers an `Opening` in the one pass over the file that also proves the chain."""
-
-    earlier: list[tuple[Any, ...]] = field(default_factory=list)
-    trip: list[tuple[Any, ...]] = field(default_factory=list)
-    has_trip: bool = False
-    last: tuple[Any, ...] | None = None
-    last_pin: tuple[Any, ...] | None = None
-    last_trusted_at: str | None = None
-
-    def add(self, values: tuple[Any, ...]) -> None:
-        kind: str = values[8]
-        self.last = values
-        if values[3] in ("gnss", "ntp"):
-            self.last_trusted_at = values[2]
-        if kind in ("session_opened", "pin_wrong", "pin_locked"):
-            self.last_pin = values
-        if kind == "trip_opened":
-            self.earlier += [old for old in self.trip if _outlives_trip(old[8])]
-            self.trip = [values]
-            self.has_trip = True
-        elif self.has_trip:
-            self.trip.append(values)
-        elif _outlives_trip(kind):
-            self.earlier.append(values)
-
-
-def _outlives_trip(kind: str) -> bool:
-    return kind in ("commissioned", "journal_restarted") or kind.startswith("notice_")
 
 
 class Store:
@@ -173,14 +142,14 @@ class Store:
     def prove(self) -> Opening:
         """Check file and chain. Raises ChainError, sqlite3.Error; `moved` of the result is None."""
         problems = [line for (line,) in self._conn.execute("PRAGMA integrity_check(3)") if line != "ok"]
-        past = _Past()
+        past = Past()
         for values in walk(self._all()):
             past.add(values)
         if problems:
             raise ChainError(f"the database is damaged: {'; '.join(problems)}", _head_of(past.last))
         return Opening(
             head=_head_of(past.last),
-            rows=tuple(to_row(values) for values in past.earlier + past.trip),
+            rows=tuple(to_row(values) for values in past.rows()),
             last=to_row(past.last) if past.last else None,
             last_pin=to_row(past.last_pin) if past.last_pin else None,
             last_trusted_at=past.last_trusted_at,

@@ -243,7 +243,11 @@ def _notice_recorded(trip: Trip, at: ev.Envelope, event: ev.NoticeRecorded) -> T
 
 
 def _with_notice(trip: Trip, notice: str, change: Callable[[Notice], Notice]) -> Trip:
-    return replace(trip, notices=tuple(change(n) if n.id == notice else n for n in trip.notices))
+    for place in reversed(range(len(trip.notices))):  # mostly it is one of the newest
+        if trip.notices[place].id == notice:
+            changed = change(trip.notices[place])
+            return replace(trip, notices=(*trip.notices[:place], changed, *trip.notices[place + 1 :]))
+    return trip
 
 
 def _notice_first_sent(trip: Trip, at: ev.Envelope, event: ev.NoticeFirstSent) -> Trip:

@@ -122,6 +122,37 @@ def test_a_new_feed_keeps_what_is_in_flight_and_drops_what_is_settled() -> None:
     assert kept.message == message
 
 
+def test_H17_older_positions_wait_for_every_notice_that_may_be_owed() -> None:
+    rows = [notice_row("astana-mp", 1), notice_row("taraz-mp", 1)]
+    box = Outbox(SIGNER, FIRST_S, 60.0)
+    assert not box.is_clear, "control has told nothing yet"
+    box.load([{"row": one, "stage": "recorded", "late_by_s": 1.0} for one in rows], 0.0)
+    for owed in box.due(0.0):
+        assert not box.is_clear
+        box.published(owed, 0.0)
+        assert not box.is_clear, "the broker has not answered for it"
+        owed.is_at_broker = True
+    assert box.is_clear
+    box.connected(1.0)
+    assert not box.is_clear, "this broker may have forgotten them"
+    for owed in box.due(1.0):
+        box.published(owed, 1.0)
+    assert box.is_clear
+    box.lose_sight()
+    assert not box.is_clear, "control may have recorded what we do not know of"
+    box.load([{"row": one, "stage": "at_broker", "late_by_s": 1.0} for one in rows], 2.0)
+    assert box.is_clear, "on this connection they were said"
+    held = notice_row("astana-mp", 2)
+    box.add(held, 2.0, is_held=True)
+    assert not box.is_clear
+    box.forget(held["id"])
+    broken = notice_row("astana-mp", 3)
+    del broken["data"]["departed_at"]
+    box.add(broken, 2.0)
+    box.set_lateness(broken["id"], 1.0)
+    assert box.is_clear, "what can never be sent holds nothing up for ever"
+
+
 def test_an_old_row_is_owed_only_if_no_old_row_settles_it() -> None:
     rows = [notice_row("astana-mp", 1), notice_row("taraz-mp", 1)]
     box = Outbox(SIGNER, 5.0, 60.0)

@@ -229,6 +229,14 @@ SABOTAGES = (
         ("tests/contract/test_journal_past.py::test_H08_what_a_start_folds_gives_the_trip_of_all_rows",),
     ),
     Sabotage(
+        "older positions go while control may have recorded a notice",
+        "H17",
+        "vehicle_agent/uplink/outbox.py",
+        "self._is_loaded = False\n\n    def load",
+        "pass\n\n    def load",
+        ("tests/integration/test_uplink_parts.py::test_H17_older_positions_wait_for_every_notice_that_may_be_owed",),
+    ),
+    Sabotage(
         "the watchdog is fed from a thread of its own",
         "H06",
         "vehicle_agent/control/loop.py",

@@ -42,6 +42,7 @@ class Owed:
     asked_s: float | None = None  # when control was asked to store `late_by_s`
     in_flight_since_s: float | None = None
     is_at_broker: bool = False  # as far as control knows or is being told
+    is_said: bool = False  # on this connection: what a broker has forgotten since has to be said again
     is_held: bool = False  # from an old row: a receipt for it may follow among the old rows
     is_broken: bool = False  # its row fits no schema: it can never be sent, the cab says "tell them by radio"
 
@@ -59,10 +60,15 @@ class Outbox:
         self._first_s = resend_first_s
         self._max_s = resend_max_s
         self._owed: dict[str, Owed] = {}
+        self._is_loaded = False
+
+    def lose_sight(self) -> None:
+        """Control is gone: it may have recorded what we do not know of."""
+        self._is_loaded = False
 
     def load(self, entries: Iterable[Mapping[str, Any]], now_s: float) -> None:
         """Control's list of what is owed, made anew at each connection to control; what is in flight stays so."""
-        before, self._owed = self._owed, {}
+        before, self._owed, self._is_loaded = self._owed, {}, True
         for entry in entries:
             try:
                 self.add(entry["row"], now_s, stage=str(entry["stage"]), late_by_s=entry["late_by_s"])
@@ -75,6 +81,7 @@ class Outbox:
             if owed.notice in self._owed:
                 kept = self._owed[owed.notice]
                 kept.in_flight_since_s, kept.due_s, kept.delay_s = owed.in_flight_since_s, owed.due_s, owed.delay_s
+                kept.is_said = owed.is_said
 
     def add(
         self,
@@ -171,6 +178,7 @@ class Outbox:
 
     def published(self, owed: Owed, now_s: float) -> None:
         """It is with paho; the next attempt after the delay, which doubles."""
+        owed.is_said = True
         owed.in_flight_since_s = now_s
         owed.due_s = now_s + owed.delay_s
         owed.delay_s = min(owed.delay_s * 2, ASK_MAX_S if owed.is_received else self._max_s)
@@ -191,9 +199,16 @@ class Outbox:
         for owed in self._owed.values():
             owed.in_flight_since_s, owed.delay_s = None, ASK_FIRST_S if owed.is_received else self._first_s
             owed.due_s = self._first_due_s(now_s, is_received=owed.is_received)
+            owed.is_said = False
 
     def _first_due_s(self, now_s: float, *, is_received: bool) -> float:
         return now_s + self._first_s if is_received else now_s
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether older positions may go: all that no unit has is known, at the broker, and said on this connection."""
+        waiting = (owed for owed in self._owed.values() if not owed.is_received and not owed.is_broken)
+        return self._is_loaded and all(owed.is_at_broker and owed.is_said and not owed.is_held for owed in waiting)
 
     @property
     def pending(self) -> tuple[Owed, ...]:

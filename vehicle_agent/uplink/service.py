@@ -126,6 +126,8 @@ class Uplink:
             case "opened":
                 log.info("control has no feed for us yet: %d %s", push.status, push.body.get("error"))
                 self._wants_feed = True
+            case "gone":
+                self._outbox.lose_sight()
             case "row":
                 self._on_row(push.body, now_s)
             case "fix":
@@ -169,8 +171,7 @@ class Uplink:
         match row["type"]:
             case "notice_recorded":
                 self._known.remember(row["id"], data)
-                # An old row that the feed's answer did not list was settled, or was written while it was made: old rows
-                # tell.
+                # An old row that the feed's answer did not list was settled, or was written meanwhile: old rows tell.
                 self._outbox.add(row, now_s, is_held=row["seq"] <= self._feed["head"]["seq"])
                 self._dialler.hurry()
             case "notice_stage":
@@ -294,8 +295,7 @@ class Uplink:
                 self._outbox.published(owed, now_s)
 
     def _ask_lateness(self, owed: Owed, now_s: float) -> None:
-        """Have control store how late this notice is before its first byte leaves: two versions of it would be a
-        fork."""
+        """Have control store how late it is before its first byte leaves: two versions of it would be a fork."""
         key = f"sending {owed.notice}"
         if self._feed is None or self._reports.is_waiting(key):
             return
@@ -343,7 +343,7 @@ class Uplink:
 
     def _send_track(self, link: Link, now_s: float) -> None:
         # Last of all: a batch on a slow line must not stand before a notice or an event.
-        if not self._events.is_empty or any(not owed.is_at_broker for owed in self._outbox.pending):
+        if not self._events.is_empty or not self._outbox.is_clear:
             return
         if self._fixes.send_track(now_s, self._fix_sender(link, now_s)):
             asyncio.get_running_loop().call_soon(self._wake.set)  # what has come in is heard first

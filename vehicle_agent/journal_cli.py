@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vehicle_agent.control import wal
-from vehicle_agent.control.chain import COLUMNS, ChainError, Head, Row, to_row, walk
+from vehicle_agent.control.chain import COLUMNS, ChainError, Head, to_row, walk
 from vehicle_agent.journal_witness import WitnessError, hear, read
 
 FILE_NAME = "journal.db"
@@ -82,13 +82,12 @@ def verify(path: Path) -> Verdict:
     return Verdict(head.seq, head, first_at, last_at, problem)
 
 
-def rows(path: Path) -> Iterator[Row]:
-    """Every row that can be read, in order, also after a break in the chain. Raises UnreadableError."""
+def stored(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read, as it is stored, also after a break in the chain. Raises UnreadableError."""
     with _opened(path) as connection:
         try:
-            for values in connection.execute(_SELECT):
-                yield to_row(values)
-        except (sqlite3.DatabaseError, ValueError) as error:
+            yield from connection.execute(_SELECT)
+        except sqlite3.DatabaseError as error:
             raise UnreadableError(f"{path}: the rest cannot be read: {error}") from error
 
 
@@ -152,9 +151,9 @@ def _hashes(path: Path) -> dict[int, str]:
 def _write(path: Path, line: Any, out: TextIO, errors: TextIO) -> int:
     """Write every row that can be read, also after a break in the chain; say at the end if there was one."""
     try:
-        out.writelines(f"{line(row)}\n" for row in rows(path))
-    except UnreadableError as error:
-        errors.write(f"{error}\n")
+        out.writelines(f"{line(to_row(values))}\n" for values in stored(path))
+    except (UnreadableError, ValueError) as error:
+        errors.write(f"{path}: {error}\n")
         return 1
     problem = verify(path).problem
     if problem is not None:

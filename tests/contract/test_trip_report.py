@@ -142,10 +142,80 @@ def test_R19_the_report_tells_when_and_how_certain_and_who_has_confirmed(
     departures = {line[0]: line for line in section(page, "Notices") if line[1] == "Departure notice"}
     assert departures.keys() == {f"Military police, {town}" for town in ("Almaty", "Karaganda", "Astana")}
     stages = {unit: line[3:5] for unit, line in departures.items()}
-    assert stages["Military police, Astana"] == ["Acknowledged by the duty officer", "Duty officer"], "after the trip"
+    assert stages["Military police, Astana"] == ["Confirmed", "Duty officer"], "after the trip"
     assert stages["Military police, Karaganda"] == ["Recorded", ""]
     newest = printed(config, capsys)
     assert section(newest, "Times") == [[*section(newest, "Times")[0][:1], "Time uncertain", "Trip opened", ""]]
+
+
+def test_R13_where_the_order_of_boarding_is_not_certain_the_report_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    w = World()
+    w.to_boarding()
+    w.board(2, 1, 2)
+    w.must("unboard_person", cell=2)  # the first or the third: nobody has said
+    assert "the order is not certain" in printed(kept(w, tmp_path), capsys)
+
+
+def test_R17_a_departure_before_the_securing_check_is_shown_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    w = World()
+    w.to_securing()
+    w.drive()
+    times = {line[2]: line for line in section(printed(kept(w, tmp_path), capsys), "Times")}
+    assert times["Departure"][3] == "Without the securing check"
+
+
+def test_what_comes_after_a_trips_end_is_not_in_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    w = World()
+    w.to_ready()
+    w.must("cancel_trip", reason="road")
+    w.contacts["alarm_button"] = True
+    w.run(1.0)
+    assert any(one.event.type == "alarm_raised" for one in w.envelopes)
+    page = printed(kept(w, tmp_path), capsys)
+    assert "<h2>Alarms</h2>" not in page
+    assert section(page, "Times")[-1][2:] == ["Trip cancelled", "Road conditions"]
+
+
+def test_an_old_row_of_other_software_does_not_keep_a_trip_from_being_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    w = whole_trip()
+    for cell in (1, 2):
+        w.loops[f"cell_{cell}"] = "locked"
+    w.must("open_trip", **PLAN)
+    config = kept(w, tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection, connection:
+        connection.execute("UPDATE events SET type = 'of_another_release' WHERE type = 'tests_started'")
+    assert main(["journal", "report", "--config", str(config), "--lang", "en"]) == 1, "for the chain is broken now"
+    assert [line[2] for line in section(capsys.readouterr().out, "Times")] == ["Trip opened"]
+
+
+@pytest.mark.parametrize("data", ["[]", '"x"', "{}", '{"notice": 7}'])
+def test_whatever_a_damaged_row_says_what_stands_before_it_is_printed(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = kept(whole_trip(), tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection, connection:
+        connection.execute("UPDATE events SET data = ? WHERE type = 'arrived'", (data,))
+    assert main(["journal", "report", "--config", str(config), "--lang", "en"]) == 1
+    page = capsys.readouterr().out
+    assert "THE RECORD IS NOT WHOLE" in page
+    assert [line[2] for line in section(page, "Times")][-1] == "Halt ended"
+
+
+def test_a_plan_that_makes_no_sense_any_more_is_an_error_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = kept(whole_trip(), tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection, connection:
+        sql = "UPDATE events SET data = replace(data, 'supervision', 'supervisiom') WHERE type = 'trip_opened'"
+        connection.execute(sql)
+    assert main(["journal", "report", "--config", str(config), "--lang", "en"]) == 1
+    assert "NOT WHOLE" in capsys.readouterr().err
 
 
 def test_every_word_of_the_report_is_in_three_languages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,4 +254,4 @@ def test_a_journal_without_a_trip_says_when_one_begins(tmp_path: Path, capsys: p
     w = World()
     w.restart()
     assert main(["journal", "report", "--config", str(kept(w, tmp_path))]) == 1
-    assert "a trip begins when the commander opens it" in capsys.readouterr().err
+    assert "A trip begins when the commander opens it" in capsys.readouterr().err

@@ -181,6 +181,7 @@ class Victim:
         """When the relay that was closed then opened, for good. None: it has stayed as it was."""
         edges = self.edges("permit_relay", since_ns)
         held = [edges[0], *pulled_in(edges[1:])] if edges else []
+        assert len(edges) - len(held) <= 2, f"one late edge may be taken back, not several: {edges}"
         shown = [(round((at_ns - since_ns) / 1e6, 3), level) for at_ns, level in edges]
         assert [level for _, level in held] in ([], [False]), f"the relay closed by itself; ms after the fault: {shown}"
         return edges[0][0] if edges else None

@@ -81,7 +81,10 @@ class Witness(World):
 
     def _movement(self) -> None:
         """What a vehicle that rolls does to a trip, by contract: in checking and with nobody aboard, or a departure."""
-        if not wires.is_moving(self.history, self.reading.since_start_s()):
+        since_s = self.reading.since_start_s()
+        if self.history.last("restart") > self.history.last("hang"):
+            since_s -= SCAN_S  # nobody looked before the first scan, and one look may be a glitch
+        if not wires.is_moving(self.history, since_s):
             return
         phase = self.reading.phase()
         aboard = self.reading.is_anyone_aboard()

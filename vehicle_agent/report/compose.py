@@ -9,18 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from vehicle_agent.control.chain import Row
-from vehicle_agent.control.replay import ReplayError, to_envelope
+from vehicle_agent.control.chain import COLUMNS, to_row
+from vehicle_agent.control.past import Past, Values
+from vehicle_agent.control.replay import to_envelope
 from vehicle_agent.core import events as ev
+from vehicle_agent.core import notices
 from vehicle_agent.core.evolve import evolve
-from vehicle_agent.core.state import Departure, Notice, Trip
+from vehicle_agent.core.state import Notice, Trip
 from vehicle_agent.core.state import Row as ItemRow
 
+TRIP, TYPE = COLUMNS.index("trip"), COLUMNS.index("type")
 # The moments that a report names, by the type of their row.
 MOMENTS = (
     "trip_opened",
     "driver_reported",
     "boarding_opened",
+    "boarding_closed",
     "boarding_finished",
     "trip_secured",
     "departed",
@@ -31,6 +35,7 @@ MOMENTS = (
     "trip_closed",
     "trip_cancelled",
 )
+UNSECURED = "unsecured"  # the reason of a departure before the securing check was done
 
 
 class NoTripError(Exception):
@@ -55,64 +60,82 @@ class Report:
     trip: str
     plan: ev.TripOpened
     cells: tuple[int, ...] = ()
+    is_order_certain: bool = True  # False: somebody was taken out of a cell where others stayed
     moments: tuple[Moment, ...] = ()
     boarding: Mapping[str, ItemRow] = field(default_factory=dict)  # the rows as boarding was last opened
     departing: Mapping[str, ItemRow] = field(default_factory=dict)  # the rows as the vehicle left
     closing: Mapping[str, ItemRow] = field(default_factory=dict)  # the rows at the end, or now
-    departure: Departure | None = None
     notices: tuple[Notice, ...] = ()
     alarms: tuple[tuple[datetime, ev.AlarmRaised], ...] = ()
     commander: int = 0
     body: int = 0
     unloaded: int = 0
     phase: str = "no_trip"
-    row: int = 0  # the newest of its rows, by sequence
+    problem: str | None = None  # why the rows after some point are not in it
 
 
-def compose(rows: Iterable[Row], trip_id: str | None = None) -> Report:
-    """The report of a trip, the newest when none is named. Raises NoTripError, and ReplayError as a start does."""
-    trip, reports = Trip(), dict[str, Report]()
-    for row in rows:
-        envelope = to_envelope(row)
-        try:
+def compose(stored: Iterable[Values], trip_id: str | None = None) -> Report:
+    """The report of a trip, the newest when none is named; `stored` are the journal's rows, in order.
+
+    Rows that cannot be read end it: what was told before them is reported, with the `problem`. Raises NoTripError.
+    """
+    rows, known, problem = _concerned(stored, trip_id)
+    trip, report = Trip(), None
+    try:
+        for values in rows:
+            envelope = to_envelope(to_row(values))
             trip = evolve(trip, envelope)
-        except Exception as error:
-            raise ReplayError(f"row {row['seq']} of type {row['type']} cannot be folded: {error}") from error
-        event = envelope.event
-        if isinstance(event, ev.TripOpened) and envelope.trip is not None:
-            reports[envelope.trip] = Report(envelope.trip, event)
-        if envelope.trip in reports and envelope.trip == trip.id:
-            reports[envelope.trip] = _told(reports[envelope.trip], envelope, trip, row["seq"])
-        if isinstance(event, ev.NoticeRecorded | ev.NoticeFirstSent | ev.NoticeStage):
-            # Of any trip: a unit may confirm when the next one has long begun.
-            for notice in trip.notices:
-                if notice.trip in reports:
-                    reports[notice.trip] = _with_notice(reports[notice.trip], notice)
-    if trip_id is None and reports:
-        return next(reversed(reports.values()))
-    if not reports:
-        raise NoTripError("there is no trip in this journal yet; a trip begins when the commander opens it")
-    if trip_id not in reports:
-        raise NoTripError(f"there is no trip {trip_id} in this journal. There are: {', '.join(reports)}")
-    return reports[trip_id]
+            event = envelope.event
+            if isinstance(event, ev.TripOpened) and envelope.trip is not None:
+                report = Report(envelope.trip, event)
+            if report is not None:
+                report = _told(report, envelope, trip)
+    except Exception as error:  # noqa: BLE001  a journal that is not whole may say anything
+        problem = problem or f"{type(error).__name__}: {error}"
+    if report is None or trip_id not in (None, report.trip):
+        there = f"There are: {', '.join(known)}" if known else "A trip begins when the commander opens it"
+        raise NoTripError(f"there is no trip {trip_id or ''} in this journal. {there}. {problem or ''}".strip())
+    return replace(report, problem=problem)
 
 
-def _told(report: Report, envelope: ev.Envelope, trip: Trip, row: int) -> Report:
-    """The report after one more row of its trip; `trip` is what that row made of it."""
+def _concerned(stored: Iterable[Values], trip_id: str | None) -> tuple[list[Values], list[str], str | None]:
+    """The rows to fold for one trip, the trips there are, and why reading ended early."""
+    past, late, known, is_over = Past(), list[Values](), list[str](), False
+    try:
+        for values in stored:
+            if values[TYPE] == "trip_opened":
+                is_over = is_over or (trip_id is not None and trip_id in known)
+                known.append(str(values[TRIP]))
+            if not is_over:
+                past.add(values)
+            elif str(values[TYPE]).startswith("notice_"):
+                late.append(values)  # a unit may confirm when the next trip has long begun
+    except Exception as error:  # noqa: BLE001  as above
+        return [*past.rows(), *late], known, f"{type(error).__name__}: {error}"
+    return [*past.rows(), *late], known, None
+
+
+def _told(report: Report, envelope: ev.Envelope, trip: Trip) -> Report:
+    """The report after one more row; `trip` is what that row made of it."""
     event = envelope.event
+    if isinstance(event, ev.NoticeRecorded | ev.NoticeFirstSent | ev.NoticeStage):
+        notice = notices.find(trip, event.notice)
+        return report if notice is None or notice.trip != report.trip else _with_notice(report, notice)
+    if envelope.trip != report.trip or report.phase == "closed":
+        return report  # of what comes after its end only the units' answers belong to it
     report = replace(
         report,
-        row=row,
+        is_order_certain=report.is_order_certain and not _is_ambiguous(report.cells, event),
         cells=_seated(report.cells, event),
         commander=trip.commander,
         body=trip.body,
         unloaded=trip.unloaded,
         phase=trip.phase,
         closing=trip.rows,
-        departure=trip.departure,
     )
     if event.type in MOMENTS:
-        reason = getattr(event, "reason", None)
+        is_unsecured = isinstance(event, ev.Departed) and not event.secured
+        reason = UNSECURED if is_unsecured else getattr(event, "reason", None)
         moment = Moment(event.type, envelope.at_utc, envelope.source, envelope.uncertainty_s, reason)
         report = replace(report, moments=(*report.moments, moment))
     if isinstance(event, ev.BoardingOpened):
@@ -125,7 +148,7 @@ def _told(report: Report, envelope: ev.Envelope, trip: Trip, row: int) -> Report
 
 
 def _seated(cells: tuple[int, ...], event: ev.Event) -> tuple[int, ...]:
-    """Who is taken back was the last that went into that cell."""
+    """Who is taken back was the last that went into that cell, as far as anybody has said."""
     if isinstance(event, ev.PersonBoarded):
         return (*cells, event.cell)
     if isinstance(event, ev.PersonUnboarded) and event.cell in cells:
@@ -134,8 +157,13 @@ def _seated(cells: tuple[int, ...], event: ev.Event) -> tuple[int, ...]:
     return cells
 
 
+def _is_ambiguous(cells: tuple[int, ...], event: ev.Event) -> bool:
+    """Whether it matters which one of a cell was taken back: others have boarded between them."""
+    if not isinstance(event, ev.PersonUnboarded) or cells.count(event.cell) < 2:
+        return False
+    return any(cell != event.cell for cell in cells[cells.index(event.cell) :])
+
+
 def _with_notice(report: Report, notice: Notice) -> Report:
     kept = {known.id: known for known in report.notices}
-    if kept.get(notice.id) is notice:
-        return report
     return replace(report, notices=tuple({**kept, notice.id: notice}.values()))

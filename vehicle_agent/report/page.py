@@ -16,10 +16,15 @@ from vehicle_agent.core import rules
 from vehicle_agent.core.events import AlarmRaised
 from vehicle_agent.core.state import Notice
 from vehicle_agent.core.state import Row as ItemRow
-from vehicle_agent.report.compose import Moment, Report
+from vehicle_agent.report.compose import UNSECURED, Moment, Report
 
 COLUMNS = 14
-REPORTED_AS = {"driver_reported": "permit.driver_ready", "halt_logged": "display.halt", "arrived": "phase.arrived"}
+REPORTED_AS = {
+    "driver_reported": "permit.driver_ready",
+    "boarding_closed": "permit.suspended",
+    "halt_logged": "display.halt",
+    "arrived": "phase.arrived",
+}
 BLANK_ROWS = 2  # for whom the vehicle did not count
 _STYLE = """
 @page { size: A4 landscape; margin: 10mm }
@@ -37,18 +42,21 @@ _REASONS = {code.removeprefix("reason.") for code in texts.load()["en"]["display
 Say = Callable[..., str]
 
 
-def page(report: Report, *, lang: str, vehicle: str, origin: str, units: Mapping[str, str], proof: str) -> str:
-    """The whole page. `units`: code -> name in this language; `proof`: what the check of the journal has found."""
+def page(
+    report: Report, *, lang: str, vehicle: str, origin: str, units: Mapping[str, str], proof: str, is_test: bool = False
+) -> str:
+    """The whole page. `units`: code -> name in this language; `proof`: what the check of the journal found, HTML."""
 
     def say(key: str, **params: object) -> str:
         return escape(texts.get(lang, key, **params))
 
-    plan = report.plan
+    plan, mark = report.plan, say("desk.test") if is_test else ""
     kinds = [plan.kind, *(name for name in ("takeover", "to_court", "women_on_board") if getattr(plan, name))]
     via = ", ".join(units.get(code, code) for code in plan.intermediate) or "–"
     head = [
         (say("word.vehicle"), escape(vehicle)),
         (say("desk.origin"), escape(units.get(origin, origin))),
+        (say("word.trip"), say(f"phase.{report.phase}")),
         (say("display.trip_kind"), ", ".join(say(f"kind.{kind}") for kind in kinds)),
         (say("desk.destination"), escape(_destination(report, units))),
         (say("desk.intermediate"), escape(via)),
@@ -60,7 +68,8 @@ def page(report: Report, *, lang: str, vehicle: str, origin: str, units: Mapping
     return "".join(
         (
             f'<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>{say("report.title")}</title>',
-            f"<style>{_STYLE}</style><h1>{say('report.title')} {escape(report.trip)}</h1>",
+            f"<style>{_STYLE}</style><h1>{say('report.title')} {escape(report.trip)} {mark}</h1>",
+            "" if report.is_order_certain else f'<p class="warning">{say("report.order_uncertain")}</p>',
             _table("", head),
             f"<h2>{say('part.travel_journal')}</h2><p>{say('report.by_hand')}</p>",
             _journal(report, lang, say, units),
@@ -114,15 +123,24 @@ def _locks(report: Report) -> list[str]:
 
 
 def _moment(moment: Moment, say: Say) -> tuple[str, ...]:
-    reason = moment.reason or ""
     return (
         _local(moment.at),
         say("desk.time_uncertain")
         if moment.uncertainty_s is None
         else say("report.uncertainty", m=math.ceil(moment.uncertainty_s)),
         say(REPORTED_AS.get(moment.type, f"report.{moment.type}")),
-        escape(reason) if reason not in _REASONS else say(f"display.reason.{reason}"),
+        _reason(moment, say),
     )
+
+
+def _reason(moment: Moment, say: Say) -> str:
+    if moment.reason == UNSECURED:
+        return f'<span class="bad">{say("report.unsecured")}</span>'
+    if (
+        moment.reason is None or moment.type == "boarding_closed"
+    ):  # a code of ours; what stood against it is in the record
+        return ""
+    return say(f"display.reason.{moment.reason}") if moment.reason in _REASONS else escape(moment.reason)
 
 
 def _checks(
@@ -152,10 +170,17 @@ def _notice(notice: Notice, say: Say, units: Mapping[str, str]) -> tuple[str, ..
         escape(units.get(record.recipient, record.recipient)),
         say(f"notice.{record.kind}"),
         f"{say(word)}: {_local(datetime.fromisoformat(at))}",
-        say(f"stage.{notice.stage}"),
+        _stage(notice, say),
         _post(notice, say),
         _local(datetime.fromisoformat(notice.at)) if notice.at else "",
     )
+
+
+def _stage(notice: Notice, say: Say) -> str:
+    """How far it came, and that somebody was told by radio as well; whose word it was stands beside it."""
+    stage = say("status.confirmed" if notice.stage == "acknowledged" else f"stage.{notice.stage}")
+    is_told_too = notice.told_by is not None and notice.stage != "told_by_radio"
+    return f"{stage}; {say('stage.told_by_radio')}" if is_told_too else stage
 
 
 def _post(notice: Notice, say: Say) -> str:

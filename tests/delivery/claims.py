@@ -5,6 +5,7 @@ The journal's file is the truth about what was recorded, a register's file about
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.delivery.uplink_parts import VEHICLE, LoopLink
 from vehicle_agent.control.store import FILE_NAME
 from vehicle_agent.messages import jws, topics
 
+HEARD_WITHIN_S = 0.5  # what control has just recorded is on its way to the uplink
 STAGES = ("recorded", "at_broker", "told_by_radio", "received", "acknowledged")
 Row = dict[str, Any]
 
@@ -27,6 +29,7 @@ class Claims:
         self._rooms = rooms
         self._sent: dict[str, bytes] = {}
         self._sent_on: dict[LoopLink, set[str]] = {}
+        self._seen_s: dict[str, float] = {}  # when each notice was first found on the vehicle's disk
         self._last_seq = 0
         self.wrong: list[str] = []
         self.sendings = self.checks = 0
@@ -97,7 +100,9 @@ class Claims:
 
     def journal_changed(self) -> None:
         """Whatever the journal says of a unit's receipt must stand in that unit's register; numbers rise by one."""
-        for row in self.recorded().values():
+        now_s = asyncio.get_running_loop().time()
+        for id_, row in self.recorded().items():
+            self._seen_s.setdefault(id_, now_s)
             if not {"received", "acknowledged"} & set(row["stages"]):
                 continue
             there = self._rooms[row["recipient"]].register.notice(row["id"])
@@ -137,7 +142,10 @@ class Claims:
         return bool(recorded) and all(row["stages"][-1:] == ["acknowledged"] for row in recorded.values())
 
     def _unsent(self, on: set[str]) -> set[str]:
-        return {id_ for id_, row in self.recorded().items() if not row["stages"] and id_ not in on}
+        """What the uplink has had the time to hear of, that no stage was told of and that was not said here."""
+        now_s = asyncio.get_running_loop().time()
+        waiting = {id_ for id_, row in self.recorded().items() if not row["stages"] and id_ not in on}
+        return {id_ for id_ in waiting if now_s - self._seen_s.setdefault(id_, now_s) > HEARD_WITHIN_S}
 
     def _check(self, holds: bool, sentence: str) -> None:
         if not holds:

@@ -220,7 +220,7 @@ def _notices(w: Witness, shown: dict[str, Any]) -> None:
         if notice is None:
             _same(w, f"forgotten {row.kind} {row.recipient} {stage}", {True}, owed.is_confirmed(stage))
             continue
-        _same(w, f"stage {row.kind} {row.recipient}", {stage}, notice["stage"])
+        _same(w, f"stage {row.kind} {row.recipient}", owed.shown(w.history, row.notice, row.recipient), notice["stage"])
         if when is None:
             continue  # a correction
         right = owed.overdue(

@@ -34,6 +34,17 @@ def stage(history: History, notice: str, recipient: str) -> str:
     return max(reached, key=law.STAGES.index)
 
 
+def shown(history: History, notice: str, recipient: str) -> set[str]:
+    """What the list may say: a unit's receipt that comes after a call may stand for both, the contract says nothing."""
+    furthest = stage(history, notice, recipient)
+    mine = [f for f in history.facts if f.data.get("notice") == notice]
+    said = [
+        _stage(f) for f in mine if f.what == "told_by_radio" or (f.what == "receipt" and f.data["unit"] == recipient)
+    ]
+    is_overtaken = furthest == "told_by_radio" and said.index("told_by_radio") < len(said) - 1
+    return {furthest, "received"} if is_overtaken and "received" in said else {furthest}
+
+
 def _stage(fact: Fact) -> str:
     return fact.data["stage"] if fact.what == "receipt" else fact.what
 

@@ -181,6 +181,7 @@ SILENT: list[tuple[ev.Event, dict[str, Any]]] = [
     ),
     (ev.NoticeStage("n-2", "received", "x"), {"notices": (NOTICES[0], replace(NOTICES[1], is_received=True))}),
     (ev.NoticeStage("n-1", "recorded", "x"), {}),
+    (ev.NoticeStage("of an earlier trip", "received", "x"), {}),
     (
         ev.NoticeStage("n-1", "told_by_radio", None, "post 2", "t"),
         first_notice(stage="told_by_radio", post="post 2", at="t", told_by="commander"),

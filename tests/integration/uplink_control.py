@@ -279,7 +279,9 @@ class Control:
             case "uplink_state" if request["told"]:
                 told = request["told"]
                 same = [fix for fix in self.positions[self.told :] if fix["boot_id"] == told["boot_id"]]
-                self.told = max((fix["n"] for fix in same if fix["mono_s"] <= told["mono_s"]), default=self.told)
+                self.told = max(
+                    (fix["n"] for fix in same if (fix["mono_s"] or 0.0) <= told["mono_s"]), default=self.told
+                )
         return 200, {}
 
     def _stage(self, notice: str, stage: str, request: Mapping[str, Any]) -> tuple[int, Json]:

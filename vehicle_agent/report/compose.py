@@ -48,7 +48,6 @@ class Moment:
 
     type: str
     at: datetime
-    source: str
     uncertainty_s: float | None
     reason: str | None = None
 
@@ -136,7 +135,7 @@ def _told(report: Report, envelope: ev.Envelope, trip: Trip) -> Report:
     if event.type in MOMENTS:
         is_unsecured = isinstance(event, ev.Departed) and not event.secured
         reason = UNSECURED if is_unsecured else getattr(event, "reason", None)
-        moment = Moment(event.type, envelope.at_utc, envelope.source, envelope.uncertainty_s, reason)
+        moment = Moment(event.type, envelope.at_utc, envelope.uncertainty_s, reason)
         report = replace(report, moments=(*report.moments, moment))
     if isinstance(event, ev.BoardingOpened):
         report = replace(report, boarding=trip.rows)

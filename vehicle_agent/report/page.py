@@ -136,10 +136,8 @@ def _moment(moment: Moment, say: Say) -> tuple[str, ...]:
 def _reason(moment: Moment, say: Say) -> str:
     if moment.reason == UNSECURED:
         return f'<span class="bad">{say("report.unsecured")}</span>'
-    if (
-        moment.reason is None or moment.type == "boarding_closed"
-    ):  # a code of ours; what stood against it is in the record
-        return ""
+    if moment.reason is None or moment.type == "boarding_closed":
+        return ""  # why boarding was closed is a code of ours; what stood against it is in the record
     return say(f"display.reason.{moment.reason}") if moment.reason in _REASONS else escape(moment.reason)
 
 
